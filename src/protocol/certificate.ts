@@ -1,0 +1,169 @@
+/**
+ * A certificate: a value and the precommits of a quorum for it in one view. Enough to follow the chain without having
+ * been there. spec/round.md#certificate
+ */
+import { type ChainRules, type ChainState, computeCounters, computeStateRoot, getParticipation } from './chain.ts';
+import { decodeCanonical, encodeCanonical } from './codec.ts';
+import type { Voter } from './election.ts';
+import { fromHex } from './hex.ts';
+import { computeMessageHash, encodeMessage, type PrecommitMessage } from './messages.ts';
+import { accept, type Checked, reject } from './outcome.ts';
+import { computeQuorum } from './quorum.ts';
+import { decodeRecord, encodeRecord, type RecordFields } from './record.ts';
+import type { Verifier } from './signature.ts';
+import {
+  computeValueHash,
+  decodeValue,
+  maxValueBytes,
+  type PrecommitSignature,
+  precommitsField,
+  type Value,
+} from './value.ts';
+
+/** A value's bytes with the precommits that certify them. */
+export interface Certificate {
+  readonly version: 1;
+  readonly value: Uint8Array;
+  readonly view: number;
+  readonly precommits: readonly PrecommitSignature[];
+}
+
+const certificateFields: RecordFields = {
+  version: { kind: 'uint' },
+  value: { kind: 'bytes', maxBytes: maxValueBytes },
+  view: { kind: 'uint' },
+  precommits: precommitsField,
+};
+
+/** Most bytes of an encoded certificate. */
+export const maxCertificateBytes: number = maxValueBytes + 16_384;
+
+/** Canonical bytes of a certificate. */
+export function encodeCertificate(certificate: Certificate): Uint8Array {
+  return encodeCanonical(encodeRecord(certificateFields, certificate));
+}
+
+/** Reads the bytes of a certificate strictly; whether it certifies anything is `checkCertificate`'s question. */
+export function decodeCertificate(bytes: Uint8Array): Checked<Certificate> {
+  const data = decodeCanonical(bytes, maxCertificateBytes);
+  if (data.outcome !== 'accept') {
+    return data;
+  }
+  const record = decodeRecord(certificateFields, data.value);
+  if (record.outcome !== 'accept') {
+    return record;
+  }
+  const certificate = record.value as unknown as Certificate;
+  return certificate.version === 1
+    ? accept(certificate)
+    : reject('version', { expected: 1, actual: certificate.version });
+}
+
+/** What a set of precommits claims to certify. */
+export interface PrecommitClaim {
+  readonly network: string;
+  readonly round: number;
+  readonly view: number;
+  readonly value: string;
+  readonly precommits: readonly PrecommitSignature[];
+}
+
+/**
+ * Checks that a quorum of distinct voters signed precommits for this value in this view.
+ * @returns a rejection `voters` (not strictly ascending or out of range), `quorum` or `signature` otherwise
+ */
+export function checkPrecommits(claim: PrecommitClaim, voters: readonly Voter[], verifier: Verifier): Checked<void> {
+  const { network, round, view, value, precommits } = claim;
+  const quorum = computeQuorum(voters.length);
+  if (precommits.length < quorum) {
+    return reject('quorum', { expected: quorum, actual: precommits.length });
+  }
+  let last = -1;
+  for (const { voter, signature } of precommits) {
+    if (voter <= last || voter >= voters.length) {
+      return reject('voters', { voter, after: last, voters: voters.length });
+    }
+    last = voter;
+    const { key } = voters[voter]!;
+    const message: PrecommitMessage = { type: 'precommit', version: 1, network, round, key, view, value };
+    const hash = computeMessageHash('precommit', encodeMessage(message));
+    if (!verifier.verify(fromHex(key), fromHex(hash), fromHex(signature))) {
+      return reject('signature', { voter });
+    }
+  }
+  return accept(undefined);
+}
+
+/**
+ * Checks that the precommits inside a value certify the round before it: none for round 1, a quorum otherwise.
+ * @returns a rejection `precommits-unexpected` or one of `checkPrecommits`
+ */
+export function checkPreviousPrecommits(
+  rules: ChainRules,
+  state: ChainState,
+  value: Pick<Value, 'precommits' | 'precommitView'>,
+  verifier: Verifier,
+): Checked<void> {
+  if (state.round === 1) {
+    return value.precommits.length === 0 && value.precommitView === 0
+      ? accept(undefined)
+      : reject('precommits-unexpected');
+  }
+  const claim = {
+    network: rules.network,
+    round: state.round - 1,
+    view: value.precommitView,
+    value: state.previous,
+    precommits: value.precommits,
+  };
+  return checkPrecommits(claim, rules.voters, verifier);
+}
+
+/**
+ * Checks a certificate for the next round of a chain: its signatures, its links to the chain and its state root. That
+ * its outcomes and next root follow from its evidence was checked by the quorum that signed it.
+ * @returns the value and its hash, or a rejection naming the field that breaks the chain
+ */
+export function checkCertificate(
+  rules: ChainRules,
+  state: ChainState,
+  certificate: Certificate,
+  verifier: Verifier,
+): Checked<{ readonly value: Value; readonly hash: string }> {
+  const decoded = decodeValue(certificate.value);
+  if (decoded.outcome !== 'accept') {
+    return decoded;
+  }
+  const value = decoded.value;
+  const links: [string, string | number, string | number][] = [
+    ['network', rules.network, value.network],
+    ['round', state.round, value.round],
+    ['previous', state.previous, value.previous],
+    ['base', state.base, value.base],
+    ['beacon', rules.beacon.next(state.beacon, state.previous), value.beacon],
+  ];
+  for (const [field, expected, actual] of links) {
+    if (expected !== actual) {
+      return reject(`value-${field}`, { expected, actual });
+    }
+  }
+  const hash = computeValueHash(certificate.value);
+  const { view, precommits } = certificate;
+  const claim = { network: rules.network, round: state.round, view, value: hash, precommits };
+  const signed = checkPrecommits(claim, rules.voters, verifier);
+  if (signed.outcome !== 'accept') {
+    return signed;
+  }
+  if (value.evidence.some(({ voter }) => voter >= rules.voters.length)) {
+    return reject('voters', { voters: rules.voters.length });
+  }
+  const previous = checkPreviousPrecommits(rules, state, value, verifier);
+  if (previous.outcome !== 'accept') {
+    return previous;
+  }
+  const root = computeStateRoot(computeCounters(rules, state, getParticipation(rules.voters, value)));
+  if (root !== value.state) {
+    return reject('value-state', { expected: root, actual: value.state });
+  }
+  return accept({ value, hash });
+}

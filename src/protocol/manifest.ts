@@ -1,0 +1,148 @@
+/**
+ * The manifest: everything that the peers of a network must agree on before their first round. This file holds its
+ * shape and what its fields must fulfil together; `manifest-schema.ts` has the borders of each. Text for people is in `manifest-toml.ts`, the canonical bytes and the network id in
+ * `manifest-canonical.ts`, the making of one in `create-manifest.ts`. spec/manifest.md
+ *
+ * n = number of voters
+ */
+import { TapestryError } from './errors.ts';
+import { compareText } from './hex.ts';
+import { manifestKeys, manifestSchema } from './manifest-schema.ts';
+import { computeModelLayout, type ModelConfig } from './model.ts';
+import { describeSchemaProblem } from './schema-problem.ts';
+
+/** AdamW with warm-up and cosine decay, run H = `steps` times a round by every peer. */
+export interface InnerOptimizer {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly sequenceLength: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly decaySteps: number;
+  readonly minLearningRateShare: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+}
+
+/** Deadlines in milliseconds, and the bounds of a round. */
+export interface RoundRules {
+  readonly trainDeadlineMs: number;
+  readonly minTrainDeadlineMs: number;
+  readonly maxTrainDeadlineMs: number;
+  readonly revealMs: number;
+  readonly voteMs: number;
+  readonly proposeMs: number;
+  readonly viewGrowthPermille: number;
+  readonly maxViewMs: number;
+  readonly memory: number;
+  readonly maxContributions: number;
+}
+
+/** A member's one voting key. */
+export interface ManifestVoter {
+  /** the member's name, unique, 1 to 64 letters, digits, `.`, `_` or `-` */
+  readonly member: string;
+  /** Ed25519 public key, lower-case hex of 32 bytes */
+  readonly key: string;
+}
+
+/** Description of one network; its hash is the network's id for ever. */
+export interface Manifest {
+  readonly version: 1;
+  readonly name: string;
+  /** lower-case hex of 32 bytes; the first weights and the data order come from it */
+  readonly seed: string;
+  readonly model: ModelConfig;
+  readonly tokenizer: { readonly kind: 'bytes' };
+  readonly inner: InnerOptimizer;
+  readonly outer: { readonly optimizer: 'sgd'; readonly learningRate: number };
+  readonly compressor: {
+    readonly kind: 'tpu1';
+    readonly chunkLength: 4096;
+    readonly topK: number;
+    readonly errorFeedback: number;
+  };
+  readonly aggregation: { readonly rule: 'mean'; readonly openSharePermille: number };
+  readonly round: RoundRules;
+  readonly heldOut: { readonly kind: 'starter'; readonly hash: string; readonly sequencesPerKind: number };
+  /** ascending by member; 1, or 3 to 128 */
+  readonly voters: readonly ManifestVoter[];
+}
+
+/** Most parameters that a manifest may ask for: one float32 vector of them is 8 GiB. */
+export const maxParameters: number = 2 ** 31;
+
+/**
+ * Checks a value that claims to be a manifest, fills in defaults and sorts the voters by member.
+ *
+ * @param where the file or place that it came from, for the error message
+ * @throws {TapestryError} `manifest-unknown-key`, `manifest-missing-key`, `manifest-wrong-type`, `manifest-out-of-range`
+ *   or `manifest-inconsistent`, each with the facts `key`, `where`, `expected` and `found`
+ */
+export function checkManifest(value: unknown, where: string): Manifest {
+  const result = manifestSchema.safeParse(value);
+  if (!result.success) {
+    const { kind, key, expected, found } = describeSchemaProblem(result.error, value, manifestKeys);
+    const name = key === '' ? 'the manifest' : `"${key}"`;
+    const facts = { key, where, expected, found };
+    const remedy =
+      kind === 'unknown-key'
+        ? `Correct or remove ${name} in ${where}; spec/manifest.md lists every key.`
+        : `Set ${name} in ${where} to ${expected}; spec/manifest.md explains it.`;
+    throw new TapestryError(
+      `manifest-${kind}`,
+      `${where}: ${name}: expected ${expected}, found ${found}`,
+      remedy,
+      facts,
+    );
+  }
+  const voters = result.data.voters.toSorted((a, b) => compareText(a.member, b.member));
+  const manifest = { ...result.data, voters };
+  for (const [key, holds, expected, found] of relations(manifest)) {
+    if (holds) continue;
+    throw new TapestryError(
+      'manifest-inconsistent',
+      `${where}: "${key}": expected ${expected}, found ${found}`,
+      `Change "${key}" in ${where}, or the value it depends on; spec/manifest.md explains both.`,
+      { key, where, expected, found },
+    );
+  }
+  return manifest;
+}
+
+/** Rules that tie fields together: key, whether it holds, what was expected, what was found. */
+function* relations(manifest: Manifest): Generator<[key: string, holds: boolean, expected: string, found: unknown]> {
+  const { model, inner, round, voters } = manifest;
+  const headDim = model.dim / model.heads;
+  yield ['model.vocabSize', model.vocabSize === 256, '256, the number of bytes', model.vocabSize];
+  yield ['model.heads', Number.isInteger(headDim), `a divisor of model.dim = ${model.dim}`, model.heads];
+  yield ['model.heads', headDim % 2 === 0, 'an even model.dim / model.heads (rotary pairs)', headDim];
+  yield [
+    'model.kvHeads',
+    model.heads % model.kvHeads === 0,
+    `a divisor of model.heads = ${model.heads}`,
+    model.kvHeads,
+  ];
+  const parameters = computeModelLayout(model).length;
+  yield ['model', parameters <= maxParameters, `at most ${maxParameters} parameters`, parameters];
+  const { sequenceLength } = inner;
+  const fits = sequenceLength <= model.contextLength;
+  yield ['inner.sequenceLength', fits, `at most model.contextLength = ${model.contextLength}`, sequenceLength];
+  const warms = inner.warmupSteps <= inner.decaySteps;
+  yield ['inner.warmupSteps', warms, `at most inner.decaySteps = ${inner.decaySteps}`, inner.warmupSteps];
+  const { trainDeadlineMs, minTrainDeadlineMs: least, maxTrainDeadlineMs: most } = round;
+  const bounded = least <= trainDeadlineMs && trainDeadlineMs <= most;
+  yield ['round.trainDeadlineMs', bounded, `${least} to ${most}, its own bounds`, trainDeadlineMs];
+  const caps = round.proposeMs <= round.maxViewMs;
+  yield ['round.maxViewMs', caps, `at least round.proposeMs = ${round.proposeMs}`, round.maxViewMs];
+  const quorate = voters.length !== 2;
+  yield ['voters', quorate, '1 voter, or 3 to 128 (of two, one that stops would stop the network)', voters.length];
+  const repeated = (values: readonly string[]): string | undefined => values.find((v, i) => values.indexOf(v) !== i);
+  const member = repeated(voters.map((voter) => voter.member));
+  yield ['voters', member === undefined, 'a name for each member', `"${member}" twice`];
+  const key = repeated(voters.map((voter) => voter.key));
+  yield ['voters', key === undefined, 'a key for each member', `key ${key} twice`];
+}

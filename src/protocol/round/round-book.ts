@@ -1,0 +1,183 @@
+/**
+ * Everything a peer has heard in one round, in order, and what that means for a new message: fresh, known, a second
+ * message for one slot, or of no use. Holds at most a bounded number of messages from anyone. spec/round.md#messages
+ */
+import type { ChainRules, ChainState } from '../chain.ts';
+import type { SignedMessage } from '../envelope.ts';
+import {
+  type CommitMessage,
+  type ContributionMessage,
+  computeCommitment,
+  computeSlot,
+  type Message,
+  type ProposalMessage,
+  type VoteMessage,
+} from '../messages.ts';
+import { accept, type GossipOutcome, ignore, reject } from '../outcome.ts';
+import type { BodyState } from './value-judge.ts';
+
+/** Highest view a message may speak of: with growing timeouts no honest voter ever comes here. */
+export const maxView = 10_000;
+
+/** The constant facts by which messages of a round are checked. */
+export interface RoundBookInit {
+  readonly rules: ChainRules;
+  readonly state: ChainState;
+  readonly innerSteps: number;
+  readonly proposerOf: (view: number) => number;
+}
+
+/** What a received message was: `second` is there when its key had filled the slot with another message. */
+export interface Received {
+  readonly outcome: GossipOutcome;
+  readonly second?: { readonly first: SignedMessage; readonly second: SignedMessage };
+}
+
+/** The messages of one round. */
+export class RoundBook {
+  readonly #init: RoundBookInit;
+  readonly #voterOf: Map<string, number>;
+  readonly #messages: Map<string, SignedMessage> = new Map();
+  readonly #slots: Map<string, string> = new Map();
+  readonly #openKeys: Set<string> = new Set();
+  readonly #bodies: Map<string, BodyState> = new Map();
+  readonly #wanted: Set<string> = new Set();
+  /** first message of each kind and signer */
+  readonly commits: Map<string, SignedMessage<CommitMessage>> = new Map();
+  readonly contributions: Map<string, SignedMessage<ContributionMessage>> = new Map();
+  readonly closed: Set<number> = new Set();
+  readonly votes: Map<number, SignedMessage<VoteMessage>> = new Map();
+
+  constructor(init: RoundBookInit) {
+    this.#init = init;
+    this.#voterOf = new Map(init.rules.voters.map((voter, index) => [voter.key, index]));
+  }
+
+  /** Voter index of a key, or null for a trainer. */
+  voterOf(key: string): number | null {
+    return this.#voterOf.get(key) ?? null;
+  }
+
+  /** Every message held, for those who missed some. */
+  messages(): Iterable<SignedMessage> {
+    return this.#messages.values();
+  }
+
+  /** A message by hash and type. */
+  get<T extends Message['type']>(hash: string, type: T): SignedMessage<Extract<Message, { type: T }>> | undefined {
+    const signed = this.#messages.get(hash);
+    return signed?.message.type === type ? (signed as SignedMessage<Extract<Message, { type: T }>>) : undefined;
+  }
+
+  /** Asks for a message by hash: it is then taken in even where its slot is filled. */
+  want(hash: string): void {
+    this.#wanted.add(hash);
+  }
+
+  /** State of a contribution's body. */
+  getBody(contribution: string): BodyState {
+    return this.#bodies.get(contribution) ?? 'unknown';
+  }
+
+  /** Notes that a body was fetched and checked. */
+  setBody(contribution: string, state: BodyState): void {
+    this.#bodies.set(contribution, state);
+  }
+
+  /** True if this contribution opens the commit that its key made first. */
+  opensCommit(contribution: SignedMessage<ContributionMessage>): boolean {
+    const { message } = contribution;
+    return this.commits.get(message.key)?.message.commitment === computeCommitment(message);
+  }
+
+  /** Takes a message in. The signature was checked; this checks the rules of the round. */
+  receive(signed: SignedMessage): Received {
+    const { message, hash } = signed;
+    if (this.#messages.has(hash)) {
+      return { outcome: ignore('known') };
+    }
+    const refusal = this.#check(message);
+    if (refusal !== null) {
+      return { outcome: refusal };
+    }
+    const slot = `${message.key}/${computeSlot(message)}`;
+    const first = this.#messages.get(this.#slots.get(slot) ?? '');
+    if (first === undefined) {
+      this.#slots.set(slot, hash);
+      this.#keep(signed);
+      return { outcome: accept(undefined) };
+    }
+    // A second contribution or vote still counts where a value names it; a third is not worth its memory.
+    const counts = message.type === 'contribution' || message.type === 'vote';
+    if (this.#wanted.has(hash) || (counts && !this.#slots.has(`${slot}/second`))) {
+      this.#slots.set(`${slot}/second`, hash);
+      this.#messages.set(hash, signed);
+    }
+    return { outcome: accept(undefined), second: { first, second: signed } };
+  }
+
+  #keep(signed: SignedMessage): void {
+    const { message, hash } = signed;
+    this.#messages.set(hash, signed);
+    switch (message.type) {
+      case 'commit':
+        this.commits.set(message.key, signed as SignedMessage<CommitMessage>);
+        break;
+      case 'contribution':
+        this.contributions.set(message.key, signed as SignedMessage<ContributionMessage>);
+        break;
+      case 'closed':
+        this.closed.add(this.voterOf(message.key)!);
+        break;
+      case 'vote':
+        this.votes.set(this.voterOf(message.key)!, signed as SignedMessage<VoteMessage>);
+        break;
+    }
+  }
+
+  /** null when no rule is broken. */
+  #check(message: Message): GossipOutcome | null {
+    const { rules, state } = this.#init;
+    if (message.round !== state.round) {
+      return ignore('round', { expected: state.round, actual: message.round });
+    }
+    if (message.type === 'commit' || message.type === 'contribution') {
+      return this.#checkTrainer(message);
+    }
+    const voter = this.voterOf(message.key);
+    if (voter === null) {
+      return reject('not-a-voter', { key: message.key });
+    }
+    if ('view' in message && message.view > maxView) {
+      return reject('view', { expected: maxView, actual: message.view });
+    }
+    if (message.type === 'vote' && message.contributions.length > rules.round.maxContributions) {
+      return reject('too-many', { expected: rules.round.maxContributions, actual: message.contributions.length });
+    }
+    return message.type === 'proposal' ? this.#checkProposal(message, voter) : null;
+  }
+
+  #checkProposal(message: ProposalMessage, voter: number): GossipOutcome | null {
+    const expected = this.#init.proposerOf(message.view);
+    return voter === expected ? null : reject('not-the-proposer', { expected, actual: voter });
+  }
+
+  #checkTrainer(message: CommitMessage | ContributionMessage): GossipOutcome | null {
+    const { rules, state, innerSteps } = this.#init;
+    if (message.type === 'contribution' && message.base !== state.base) {
+      return reject('base', { expected: state.base, actual: message.base });
+    }
+    if (message.type === 'contribution' && message.innerSteps !== innerSteps) {
+      return reject('inner-steps', { expected: innerSteps, actual: message.innerSteps });
+    }
+    // Members always have room; open trainers share what the manifest leaves.
+    if (this.voterOf(message.key) === null && !this.#openKeys.has(message.key)) {
+      const room = rules.round.maxContributions - rules.voters.length;
+      if (this.#openKeys.size >= room) {
+        return ignore('full', { expected: room, actual: this.#openKeys.size });
+      }
+      this.#openKeys.add(message.key);
+    }
+    return null;
+  }
+}

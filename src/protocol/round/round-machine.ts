@@ -1,0 +1,386 @@
+/**
+ * One round as a machine: messages, finished work and the time go in; messages to send, things to fetch or compute and,
+ * in the end, the decided value come out. It holds no clock, does no IO and signs through a pure function, so tests
+ * drive exactly what peers run. Phases: train → commit → reveal → vote → propose → agree. spec/round.md
+ */
+import { computeProposer, computeProposerRanks } from '../election.ts';
+import type { SignedMessage } from '../envelope.ts';
+import { type ContributionMessage, computeCommitment, computeSlot, type Message } from '../messages.ts';
+import type { GossipOutcome } from '../outcome.ts';
+import { computeFaultBound, computeQuorum } from '../quorum.ts';
+import { Agreement, initialAgreementState } from './agreement.ts';
+import { RoundBook } from './round-book.ts';
+import type {
+  Phase,
+  RestoredRound,
+  RoundEvent,
+  RoundInit,
+  RoundOutput,
+  RoundSnapshot,
+  TrainedWork,
+} from './round-types.ts';
+import { ValueDesk } from './value-desk.ts';
+
+/** The machine of one round of one peer. */
+export class RoundMachine {
+  readonly #init: RoundInit;
+  readonly #book: RoundBook;
+  readonly #desk: ValueDesk;
+  readonly #agreement: Agreement;
+  readonly #self: number | null;
+  readonly #quorum: number;
+  readonly #sent: Map<string, SignedMessage> = new Map();
+  readonly #expected: Set<number>;
+  readonly #heard: Set<number> = new Set();
+  #accepted: Set<string> | null = null;
+  #work: TrainedWork | null = null;
+  #revealAtMs: number | null = null;
+  #votedAtMs: number | null = null;
+  #phase: Phase = 'train';
+  #decided = false;
+  #outputs: RoundOutput[] = [];
+
+  constructor(init: RoundInit) {
+    const { rules, state, self } = init;
+    this.#init = init;
+    this.#quorum = computeQuorum(rules.voters.length);
+    const ranks = computeProposerRanks(rules.voters, state.beacon);
+    const proposerOf = (view: number): number => computeProposer(ranks, view);
+    this.#book = new RoundBook({ rules, state, innerSteps: init.innerSteps, proposerOf });
+    this.#desk = new ValueDesk(init, this.#book, (output) => this.#outputs.push(output));
+    this.#self = this.#book.voterOf(self);
+    const quiet = new Set(init.quiet);
+    this.#expected = new Set(
+      rules.voters.map((_, index) => index).filter((index) => !quiet.has(rules.voters[index]!.key)),
+    );
+    if (this.#self !== null) {
+      this.#expected.delete(this.#self);
+    }
+    const snapshot = init.restored?.snapshot ?? null;
+    this.#agreement = new Agreement(
+      {
+        isValid: (value) => this.#desk.isValid(value),
+        getValue: () => this.#desk.build(),
+        propose: (view, value, validView) =>
+          this.#say({ ...this.#header(), type: 'proposal', view, validView, value: this.#desk.getBytes(value)! }),
+        prevote: (view, value) => this.#say({ ...this.#header(), type: 'prevote', view, value }),
+        precommit: (view, value) => this.#say({ ...this.#header(), type: 'precommit', view, value }),
+      },
+      {
+        quorum: this.#quorum,
+        faultBound: computeFaultBound(rules.voters.length),
+        self: this.#self,
+        proposerOf,
+        timeouts: rules.round,
+        state: snapshot?.agreement ?? initialAgreementState,
+      },
+    );
+    for (const bytes of snapshot?.values ?? []) {
+      this.#desk.keep(bytes);
+    }
+    this.#restore(init.restored);
+  }
+
+  /** Takes in a message whose signature was checked. @returns what to tell the network, and what to do */
+  receive(signed: SignedMessage, nowMs: number): { outcome: GossipOutcome; outputs: RoundOutput[] } {
+    const { outcome } = this.#take(signed);
+    return { outcome, outputs: this.#advance(nowMs) };
+  }
+
+  /** Takes in an event, or just the time. */
+  handle(event: RoundEvent, nowMs: number): RoundOutput[] {
+    switch (event.type) {
+      case 'trained':
+        this.#work = event.work;
+        break;
+      case 'body':
+        this.#book.setBody(event.contribution, event.state);
+        break;
+      case 'computed':
+        this.#desk.setNext(event.id, event.next);
+        break;
+      case 'reachable':
+        this.#expect(event.key, event.reachable);
+        break;
+    }
+    return this.#advance(nowMs);
+  }
+
+  /** What must be durable, together with the sent messages, before these are sent. */
+  get snapshot(): RoundSnapshot {
+    const { state: agreement } = this.#agreement;
+    const values = [...new Set([agreement.lockedValue, agreement.validValue])]
+      .map((hash) => this.#desk.getBytes(hash ?? ''))
+      .filter((bytes) => bytes !== undefined);
+    return { agreement, values, acceptedCommits: [...(this.#accepted ?? [])].sort() };
+  }
+
+  /** The phase, the view and the voters being waited for, as people see them. */
+  get status(): { phase: Phase; view: number; deadlineMs: number | null; waitingFor: string[] } {
+    const waiting = this.#waitingFor().map((voter) => this.#init.rules.voters[voter]!.member);
+    const view = Math.max(this.#agreement.state.view, 0);
+    return { phase: this.#phase, view, deadlineMs: this.deadlineMs, waitingFor: waiting };
+  }
+
+  /** The next moment at which a tick may do something, or null. */
+  get deadlineMs(): number | null {
+    const { startedAtMs, state, rules } = this.#init;
+    if (this.#decided) {
+      return null;
+    }
+    if (this.#agreement.started) {
+      return this.#agreement.deadlineMs;
+    }
+    if (this.#revealAtMs === null) {
+      return startedAtMs + state.trainDeadlineMs;
+    }
+    return this.#votedAtMs === null ? this.#revealAtMs + rules.round.revealMs : this.#votedAtMs + rules.round.voteMs;
+  }
+
+  /** Every message of the round, own ones first sent included: what a peer that missed some is given. */
+  messages(): Iterable<SignedMessage> {
+    return this.#book.messages();
+  }
+
+  /** A contribution by the hash of its message. */
+  getContribution(hash: string): SignedMessage<ContributionMessage> | undefined {
+    return this.#book.get(hash, 'contribution');
+  }
+
+  /** Own message of a slot, if it was made. */
+  getSent(slot: string): SignedMessage | undefined {
+    return this.#sent.get(slot);
+  }
+
+  /** Keys of the other voters of which no message came in this round: the next need not wait for them. */
+  get silent(): string[] {
+    return this.#init.rules.voters
+      .filter((_, voter) => voter !== this.#self && !this.#heard.has(voter))
+      .map((voter) => voter.key);
+  }
+
+  #restore(restored: RestoredRound | null): void {
+    if (restored === null) {
+      return;
+    }
+    for (const signed of restored.messages) {
+      this.#take(signed);
+      if (signed.message.key === this.#init.self) {
+        this.#sent.set(computeSlot(signed.message), signed);
+      }
+    }
+    if (this.#sent.has('closed')) {
+      this.#accepted = new Set(restored.snapshot?.acceptedCommits ?? []);
+    }
+    if (this.#sent.has('contribution')) {
+      this.#revealAtMs = this.#init.startedAtMs;
+    }
+    if (this.#sent.has('vote')) {
+      this.#revealAtMs = this.#init.startedAtMs;
+      this.#votedAtMs = this.#init.startedAtMs;
+    }
+    this.#agreement.resume(this.#init.startedAtMs);
+  }
+
+  #header(): { version: 1; network: string; round: number; key: string } {
+    const { rules, state, self } = this.#init;
+    return { version: 1, network: rules.network, round: state.round, key: self };
+  }
+
+  #expect(key: string, reachable: boolean): void {
+    const voter = this.#book.voterOf(key);
+    if (voter !== null && voter !== this.#self) {
+      reachable ? this.#expected.add(voter) : this.#expected.delete(voter);
+    }
+  }
+
+  /** Files a message, own or others', where it belongs. */
+  #take(signed: SignedMessage): { outcome: GossipOutcome } {
+    const { outcome, second } = this.#book.receive(signed);
+    if (second !== undefined) {
+      this.#outputs.push({ type: 'equivocation', ...second });
+    } else if (outcome.outcome === 'accept') {
+      this.#file(signed);
+    }
+    return { outcome };
+  }
+
+  #file(signed: SignedMessage): void {
+    const { message } = signed;
+    const voter = this.#book.voterOf(message.key);
+    if (voter === null) {
+      return;
+    }
+    this.#heard.add(voter);
+    this.#expect(message.key, true);
+    if (message.type === 'proposal') {
+      this.#agreement.addProposal(voter, message, this.#desk.keep(message.value));
+    } else if (message.type === 'prevote' || message.type === 'precommit') {
+      this.#agreement.addBallot(voter, signed as Parameters<Agreement['addBallot']>[1]);
+    }
+  }
+
+  /** Signs and files a message of its own, once per slot; a restarted peer repeats what it said. */
+  #say(message: Message): void {
+    const slot = computeSlot(message);
+    if (this.#sent.has(slot)) {
+      return;
+    }
+    const signed = this.#init.sign(message);
+    this.#sent.set(slot, signed);
+    this.#take(signed);
+    this.#outputs.push({ type: 'send', signed });
+  }
+
+  #enter(phase: Phase): void {
+    if (phase !== this.#phase) {
+      this.#phase = phase;
+      this.#outputs.push({ type: 'phase', phase });
+    }
+  }
+
+  #advance(nowMs: number): RoundOutput[] {
+    if (!this.#decided) {
+      this.#commit(nowMs);
+      this.#close(nowMs);
+      this.#reveal(nowMs);
+      this.#fetchBodies();
+      this.#vote(nowMs);
+      this.#enterAgreement(nowMs);
+      while (this.#agreement.advance(nowMs)) {
+        this.#enter(this.#agreement.state.step === 'propose' ? 'propose' : 'agree');
+      }
+      this.#decide();
+    }
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  #isPastTraining(nowMs: number): boolean {
+    return nowMs >= this.#init.startedAtMs + this.#init.state.trainDeadlineMs;
+  }
+
+  #commit(nowMs: number): void {
+    if (this.#work === null || this.#sent.has('commit') || this.#accepted !== null || this.#revealAtMs !== null) {
+      return;
+    }
+    if (!this.#isPastTraining(nowMs)) {
+      const { body, salt, workRoot } = this.#work;
+      const commitment = computeCommitment({ ...this.#header(), salt, body });
+      this.#say({ ...this.#header(), type: 'commit', commitment, workRoot });
+      this.#enter('commit');
+    }
+  }
+
+  /** f + 1 voters are agreeing already: an honest one saw enough votes, so nothing here is worth waiting for. */
+  #isOvertaken(): boolean {
+    return this.#agreement.getSupportedView() >= 0;
+  }
+
+  /** f + 1 voters revealed, so an honest one judged that commits are closed: what comes now may be a copy. */
+  #isRevealing(): boolean {
+    const revealed = [...this.#book.contributions.keys()].filter((key) => this.#book.voterOf(key) !== null);
+    return revealed.length > computeFaultBound(this.#init.rules.voters.length);
+  }
+
+  #close(nowMs: number): void {
+    if (this.#accepted !== null || this.#self === null) {
+      return;
+    }
+    const voters = this.#init.rules.voters;
+    const everyone = [...this.#expected].every((voter) => this.#book.commits.has(voters[voter]!.key));
+    const complete = everyone && this.#sent.has('commit');
+    if (complete || this.#isRevealing() || this.#isPastTraining(nowMs) || this.#isOvertaken()) {
+      this.#accepted = new Set([...this.#book.commits.values()].map(({ hash }) => hash));
+      this.#say({ ...this.#header(), type: 'closed' });
+      this.#enter('commit');
+    }
+  }
+
+  #reveal(nowMs: number): void {
+    if (this.#revealAtMs !== null || (this.#self !== null && this.#accepted === null)) {
+      return;
+    }
+    const { closed } = this.#book;
+    const everyone = closed.size >= this.#quorum && [...this.#expected].every((voter) => closed.has(voter));
+    if (!everyone && !this.#isPastTraining(nowMs) && !this.#isOvertaken()) {
+      return;
+    }
+    this.#revealAtMs = nowMs;
+    if (this.#sent.has('commit') && this.#work !== null) {
+      const { body, salt, tokens } = this.#work;
+      const { state, innerSteps } = this.#init;
+      this.#say({ ...this.#header(), type: 'contribution', base: state.base, body, salt, innerSteps, tokens });
+    }
+    this.#enter('reveal');
+  }
+
+  /** Bodies are fetched as soon as they are named and could count. */
+  #fetchBodies(): void {
+    for (const signed of this.#book.contributions.values()) {
+      if (this.#book.opensCommit(signed)) {
+        this.#desk.fetchBody(signed.hash);
+      }
+    }
+  }
+
+  #vote(nowMs: number): void {
+    if (this.#self === null || this.#accepted === null || this.#revealAtMs === null || this.#sent.has('vote')) {
+      return;
+    }
+    const accepted = [...this.#book.commits.values()].filter(({ hash }) => this.#accepted!.has(hash));
+    const opened = accepted
+      .map(({ message }) => this.#book.contributions.get(message.key))
+      .filter((signed) => signed !== undefined && this.#book.opensCommit(signed));
+    const bodies = opened.map((signed) => this.#book.getBody(signed!.hash));
+    const complete = opened.length === accepted.length && !bodies.includes('unknown');
+    const late = nowMs >= this.#revealAtMs + this.#init.rules.round.revealMs;
+    if (complete || late || this.#isOvertaken()) {
+      const held = opened.filter((_, index) => bodies[index] === 'held').map((signed) => signed!.hash);
+      this.#say({ ...this.#header(), type: 'vote', contributions: held.sort() });
+      this.#votedAtMs = nowMs;
+      this.#enter('vote');
+    }
+  }
+
+  #enterAgreement(nowMs: number): void {
+    if (this.#self === null || this.#agreement.started || this.#votedAtMs === null) {
+      return;
+    }
+    const { votes } = this.#book;
+    const everyone = [...this.#expected].every((voter) => votes.has(voter));
+    const late = nowMs >= this.#votedAtMs + this.#init.rules.round.voteMs;
+    const supported = this.#agreement.getSupportedView();
+    if (supported >= 0 || (votes.size >= this.#quorum && (everyone || late))) {
+      this.#agreement.startView(Math.max(supported, 0), nowMs);
+      this.#enter('propose');
+    }
+  }
+
+  #decide(): void {
+    const decision = this.#agreement.getDecision();
+    const value = decision === null ? undefined : this.#desk.getBytes(decision.value);
+    if (decision !== null && value !== undefined) {
+      this.#decided = true;
+      const { value: hash, view, precommits } = decision;
+      this.#outputs.push({ type: 'decided', value, hash, view, precommits });
+    }
+  }
+
+  #waitingFor(): number[] {
+    const { voters } = this.#init.rules;
+    const expected = [...this.#expected].sort((a, b) => a - b);
+    if (this.#agreement.started) {
+      return this.#agreement.waitingFor(voters.length).filter((voter) => voter !== this.#self);
+    }
+    if (this.#revealAtMs !== null) {
+      return this.#votedAtMs === null
+        ? expected.filter((voter) => !this.#book.contributions.has(voters[voter]!.key))
+        : expected.filter((voter) => !this.#book.votes.has(voter));
+    }
+    return this.#accepted === null
+      ? expected.filter((voter) => !this.#book.commits.has(voters[voter]!.key))
+      : expected.filter((voter) => !this.#book.closed.has(voter));
+  }
+}
