@@ -71,7 +71,35 @@ export interface Decision {
   readonly precommits: readonly PrecommitSignature[];
 }
 
-type Ballots<M extends PrevoteMessage | PrecommitMessage> = Map<number, Map<number, SignedMessage<M>>>;
+type Ballot = SignedMessage<PrevoteMessage> | SignedMessage<PrecommitMessage>;
+
+/** Ballots of a view by value: a liar that voted for two values is counted for both, as in the paper. */
+class Ballots {
+  readonly #byValue: Map<string | null, Map<number, Ballot>> = new Map();
+  readonly #voters: Set<number> = new Set();
+
+  add(voter: number, ballot: Ballot): void {
+    const { value } = ballot.message;
+    const same = this.#byValue.get(value) ?? new Map<number, Ballot>();
+    this.#byValue.set(value, same.set(voter, ballot));
+    this.#voters.add(voter);
+  }
+
+  /** voters that voted at all */
+  get voters(): ReadonlySet<number> {
+    return this.#voters;
+  }
+
+  /** the ballots for one value, by voter */
+  of(value: string | null): ReadonlyMap<number, Ballot> {
+    return this.#byValue.get(value) ?? new Map();
+  }
+
+  /** values, nil left out, with a quorum */
+  decided(quorum: number): string[] {
+    return [...this.#byValue].flatMap(([value, ballots]) => (value !== null && ballots.size >= quorum ? [value] : []));
+  }
+}
 
 /** Timeout of a view: grows with the view, so that in the end it outlasts every honest delay. */
 export function computeViewTimeout(baseMs: number, view: number, timeouts: ViewTimeouts): number {
@@ -84,9 +112,9 @@ export class Agreement {
   readonly #host: AgreementHost;
   readonly #init: AgreementInit;
   #state: AgreementState;
-  readonly #proposals: Map<number, { value: string; validView: number }> = new Map();
-  readonly #prevotes: Ballots<PrevoteMessage> = new Map();
-  readonly #precommits: Ballots<PrecommitMessage> = new Map();
+  readonly #proposals: Map<number, { value: string; validView: number }[]> = new Map();
+  readonly #prevotes: Map<number, Ballots> = new Map();
+  readonly #precommits: Map<number, Ballots> = new Map();
   readonly #viewsOf: Map<number, number> = new Map();
   readonly #timers: Map<string, number> = new Map();
 
@@ -101,21 +129,21 @@ export class Agreement {
     return this.#state;
   }
 
-  /** The proposer's first proposal of a view; `value` is the hash of its bytes. */
+  /** A proposal of the view's proposer; `value` is the hash of its bytes. The first one is voted on. */
   addProposal(voter: number, message: ProposalMessage, value: string): void {
-    if (!this.#proposals.has(message.view)) {
-      this.#proposals.set(message.view, { value, validView: message.validView });
-      this.#sawView(voter, message.view);
-    }
+    const ofView = this.#proposals.get(message.view) ?? [];
+    this.#proposals.set(message.view, [...ofView, { value, validView: message.validView }]);
+    this.#sawView(voter, message.view);
   }
 
-  /** A voter's first prevote or precommit of a view. */
-  addBallot(voter: number, signed: SignedMessage<PrevoteMessage> | SignedMessage<PrecommitMessage>): void {
-    const { message } = signed;
-    const ballots = (message.type === 'prevote' ? this.#prevotes : this.#precommits) as Ballots<typeof message>;
-    const ofView = ballots.get(message.view) ?? new Map();
-    ballots.set(message.view, ofView.set(voter, signed));
-    this.#sawView(voter, message.view);
+  /** A voter's prevote or precommit. */
+  addBallot(voter: number, signed: Ballot): void {
+    const { view, type } = signed.message;
+    const ballots = type === 'prevote' ? this.#prevotes : this.#precommits;
+    const ofView = ballots.get(view) ?? new Ballots();
+    ofView.add(voter, signed);
+    ballots.set(view, ofView);
+    this.#sawView(voter, view);
   }
 
   /** True once the first view has begun here. */
@@ -151,7 +179,7 @@ export class Agreement {
       return [this.#init.proposerOf(Math.max(view, 0))];
     }
     const held = (step === 'prevote' ? this.#prevotes : this.#precommits).get(view);
-    return Array.from({ length: voters }, (_, voter) => voter).filter((voter) => !held?.has(voter));
+    return Array.from({ length: voters }, (_, voter) => voter).filter((voter) => !held?.voters.has(voter));
   }
 
   /** The highest view in which, or above which, f + 1 voters were seen, or −1: at least one honest voter is there. */
@@ -163,14 +191,12 @@ export class Agreement {
   /** Line 49, for every view: a quorum of precommits for one value decides it. */
   getDecision(): Decision | null {
     for (const [view, ballots] of this.#precommits) {
-      for (const [value, count] of countValues(ballots)) {
-        if (value !== null && count >= this.#init.quorum) {
-          const precommits = [...ballots]
-            .filter(([, { message }]) => message.value === value)
-            .map(([voter, { signature }]) => ({ voter, signature }))
-            .sort((a, b) => a.voter - b.voter);
-          return { value, view, precommits };
-        }
+      const [value] = ballots.decided(this.#init.quorum);
+      if (value !== undefined) {
+        const precommits = [...ballots.of(value)]
+          .map(([voter, { signature }]) => ({ voter, signature }))
+          .sort((a, b) => a.voter - b.voter);
+        return { value, view, precommits };
       }
     }
     return null;
@@ -200,8 +226,8 @@ export class Agreement {
     this.#timers.set(`${step}:${view}`, nowMs + computeViewTimeout(baseMs, view, this.#init.timeouts));
   }
 
-  #count(ballots: Ballots<PrevoteMessage> | Ballots<PrecommitMessage>, view: number, value: string | null): number {
-    return countValues(ballots.get(view)).get(value) ?? 0;
+  #hasQuorum(ballots: ReadonlyMap<number, Ballots>, view: number, value: string | null): boolean {
+    return (ballots.get(view)?.of(value).size ?? 0) >= this.#init.quorum;
   }
 
   /** Line 55: f + 1 voters in a higher view. */
@@ -231,12 +257,12 @@ export class Agreement {
   /** Lines 22–33: the first vote on the proposal of the view. */
   #prevote(): boolean {
     const { view, step, lockedValue, lockedView } = this.#state;
-    const proposal = this.#proposals.get(view);
+    const proposal = this.#proposals.get(view)?.[0];
     if (step !== 'propose' || proposal === undefined) {
       return false;
     }
     const { value, validView } = proposal;
-    if (validView >= 0 && this.#count(this.#prevotes, validView, value) < this.#init.quorum) {
+    if (validView >= 0 && !this.#hasQuorum(this.#prevotes, validView, value)) {
       return false;
     }
     const free = validView >= 0 ? lockedView <= validView : lockedView === -1;
@@ -251,12 +277,12 @@ export class Agreement {
   /** Lines 36–43: a quorum prevoted the proposal; lock it and precommit, or remember it as valid. */
   #lock(): boolean {
     const { view, step, validView } = this.#state;
-    const proposal = this.#proposals.get(view);
-    if (step === 'propose' || proposal === undefined || validView === view) {
+    if (step === 'propose' || validView === view) {
       return false;
     }
-    const { value } = proposal;
-    if (this.#count(this.#prevotes, view, value) < this.#init.quorum || this.#host.isValid(value) !== true) {
+    const proposed = this.#proposals.get(view)?.map((proposal) => proposal.value) ?? [];
+    const value = proposed.find((candidate) => this.#hasQuorum(this.#prevotes, view, candidate));
+    if (value === undefined || this.#host.isValid(value) !== true) {
       return false;
     }
     this.#state = { ...this.#state, validView: view, validValue: value };
@@ -270,7 +296,7 @@ export class Agreement {
   /** Lines 44–46. */
   #precommitNil(): boolean {
     const { view, step } = this.#state;
-    if (step !== 'prevote' || this.#count(this.#prevotes, view, null) < this.#init.quorum) {
+    if (step !== 'prevote' || !this.#hasQuorum(this.#prevotes, view, null)) {
       return false;
     }
     this.#sayPrecommit(null);
@@ -281,8 +307,8 @@ export class Agreement {
   #scheduleTimeouts(nowMs: number): boolean {
     const { view, step } = this.#state;
     const { quorum, timeouts } = this.#init;
-    const scheduleOnce = (name: AgreementStep, ballots: Map<number, unknown> | undefined): boolean => {
-      if ((ballots?.size ?? 0) < quorum || this.#timers.has(`${name}:${view}`)) {
+    const scheduleOnce = (name: AgreementStep, ballots: Ballots | undefined): boolean => {
+      if ((ballots?.voters.size ?? 0) < quorum || this.#timers.has(`${name}:${view}`)) {
         return false;
       }
       this.#schedule(name, view, timeouts.voteMs, nowMs);
@@ -329,14 +355,4 @@ export class Agreement {
     this.#state = { ...this.#state, step: 'precommit' };
     this.#host.precommit(this.#state.view, value);
   }
-}
-
-function countValues(
-  ballots: ReadonlyMap<number, SignedMessage<PrevoteMessage | PrecommitMessage>> | undefined,
-): Map<string | null, number> {
-  const counts = new Map<string | null, number>();
-  for (const { message } of ballots?.values() ?? []) {
-    counts.set(message.value, (counts.get(message.value) ?? 0) + 1);
-  }
-  return counts;
 }

@@ -25,11 +25,16 @@ export interface RoundBookInit {
   readonly state: ChainState;
   readonly innerSteps: number;
   readonly proposerOf: (view: number) => number;
+  /** true if the bytes of a value were seen */
+  readonly isKnownValue: (hash: string) => boolean;
 }
 
-/** What a received message was: `second` is there when its key had filled the slot with another message. */
+/** What a received message was. */
 export interface Received {
   readonly outcome: GossipOutcome;
+  /** true if it was taken in */
+  readonly isNew?: boolean;
+  /** its key had filled the slot with another message: the two together prove it */
   readonly second?: { readonly first: SignedMessage; readonly second: SignedMessage };
 }
 
@@ -38,7 +43,7 @@ export class RoundBook {
   readonly #init: RoundBookInit;
   readonly #voterOf: Map<string, number>;
   readonly #messages: Map<string, SignedMessage> = new Map();
-  readonly #slots: Map<string, string> = new Map();
+  readonly #slots: Map<string, string[]> = new Map();
   readonly #openKeys: Set<string> = new Set();
   readonly #bodies: Map<string, BodyState> = new Map();
   readonly #wanted: Set<string> = new Set();
@@ -101,24 +106,42 @@ export class RoundBook {
       return { outcome: refusal };
     }
     const slot = `${message.key}/${computeSlot(message)}`;
-    const first = this.#messages.get(this.#slots.get(slot) ?? '');
-    if (first === undefined) {
-      this.#slots.set(slot, hash);
-      this.#keep(signed);
-      return { outcome: accept(undefined) };
+    const filled = this.#slots.get(slot);
+    if (filled === undefined) {
+      this.#slots.set(slot, [hash]);
+      this.#messages.set(hash, signed);
+      this.#keepFirst(signed);
+      return { outcome: accept(undefined), isNew: true };
     }
-    // A second contribution or vote still counts where a value names it; a third is not worth its memory.
-    const counts = message.type === 'contribution' || message.type === 'vote';
-    if (this.#wanted.has(hash) || (counts && !this.#slots.has(`${slot}/second`))) {
-      this.#slots.set(`${slot}/second`, hash);
+    const isNew = this.#wanted.has(hash) || this.#isWorthKeeping(message, filled.length);
+    const second = { first: this.#messages.get(filled[0]!)!, second: signed };
+    if (isNew) {
+      filled.push(hash);
       this.#messages.set(hash, signed);
     }
-    return { outcome: accept(undefined), second: { first, second: signed } };
+    return { outcome: accept(undefined), isNew, second };
   }
 
-  #keep(signed: SignedMessage): void {
-    const { message, hash } = signed;
-    this.#messages.set(hash, signed);
+  /**
+   * Whether another message for a filled slot may still be needed: where honest voters saw different messages of a
+   * liar, all must be able to see what any one of them rests on. Bounded, whatever a liar signs.
+   */
+  #isWorthKeeping(message: Message, held: number): boolean {
+    switch (message.type) {
+      case 'contribution':
+      case 'vote':
+      case 'proposal':
+        return held < 2;
+      case 'prevote':
+      case 'precommit':
+        return held < 4 || message.value === null || this.#init.isKnownValue(message.value);
+      default:
+        return false;
+    }
+  }
+
+  #keepFirst(signed: SignedMessage): void {
+    const { message } = signed;
     switch (message.type) {
       case 'commit':
         this.commits.set(message.key, signed as SignedMessage<CommitMessage>);

@@ -46,7 +46,8 @@ export class RoundMachine {
     this.#quorum = computeQuorum(rules.voters.length);
     const ranks = computeProposerRanks(rules.voters, state.beacon);
     const proposerOf = (view: number): number => computeProposer(ranks, view);
-    this.#book = new RoundBook({ rules, state, innerSteps: init.innerSteps, proposerOf });
+    const isKnownValue = (hash: string): boolean => this.#desk.getBytes(hash) !== undefined;
+    this.#book = new RoundBook({ rules, state, innerSteps: init.innerSteps, proposerOf, isKnownValue });
     this.#desk = new ValueDesk(init, this.#book, (output) => this.#outputs.push(output));
     this.#self = this.#book.voterOf(self);
     const quiet = new Set(init.quiet);
@@ -196,10 +197,11 @@ export class RoundMachine {
 
   /** Files a message, own or others', where it belongs. */
   #take(signed: SignedMessage): { outcome: GossipOutcome } {
-    const { outcome, second } = this.#book.receive(signed);
+    const { outcome, isNew, second } = this.#book.receive(signed);
     if (second !== undefined) {
       this.#outputs.push({ type: 'equivocation', ...second });
-    } else if (outcome.outcome === 'accept') {
+    }
+    if (isNew === true) {
       this.#file(signed);
     }
     return { outcome };

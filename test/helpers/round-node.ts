@@ -1,0 +1,168 @@
+/**
+ * A peer without a world: the round machine of src/protocol, round after round, with a list of what it wants sent.
+ * Signatures are stand-ins (a message's own hash), since the machine takes authenticated messages; bodies and next
+ * roots are made up from their names.
+ */
+import { chainBeacon } from '../../src/protocol/beacon.ts';
+import { advanceChain, type ChainRules, type ChainState, createChainState } from '../../src/protocol/chain.ts';
+import type { SignedMessage } from '../../src/protocol/envelope.ts';
+import { computeHash } from '../../src/protocol/hash.ts';
+import { toHex } from '../../src/protocol/hex.ts';
+import { computeMessageHash, computeSlot, encodeMessage, type Message } from '../../src/protocol/messages.ts';
+import { RoundMachine } from '../../src/protocol/round/round-machine.ts';
+import type { RestoredRound, RoundOutput } from '../../src/protocol/round/round-types.ts';
+import { decodeValue, type PrecommitSignature } from '../../src/protocol/value.ts';
+
+/** SHA-256 of a text, hex: a made-up key, root or id. */
+export function madeUp(text: string): string {
+  return toHex(computeHash('test', new TextEncoder().encode(text)));
+}
+
+/** The stand-in for a signature. */
+export function signStandIn(message: Message): SignedMessage {
+  const payload = encodeMessage(message);
+  const hash = computeMessageHash(message.type, payload);
+  return { message, hash, signature: hash + hash, envelope: payload };
+}
+
+/** Rules of a test network of n voters. */
+export function createTestRules(voters: number): ChainRules {
+  return {
+    network: madeUp('network'),
+    voters: Array.from({ length: voters }, (_, index) => ({ member: `m${index}`, key: madeUp(`key ${index}`) })),
+    round: {
+      trainDeadlineMs: 4000,
+      minTrainDeadlineMs: 1000,
+      maxTrainDeadlineMs: 20_000,
+      revealMs: 1000,
+      voteMs: 800,
+      proposeMs: 1000,
+      viewGrowthPermille: 500,
+      maxViewMs: 8000,
+      memory: 8,
+      maxContributions: 64,
+    },
+    openSharePermille: 250,
+    beacon: chainBeacon,
+  };
+}
+
+/** A certified round as it is handed to a peer that is behind. */
+export interface CertifiedRound {
+  readonly round: number;
+  readonly value: Uint8Array;
+  readonly hash: string;
+  readonly view: number;
+  readonly precommits: readonly PrecommitSignature[];
+}
+
+/** One voter (or twin of one) that runs round after round. */
+export class RoundNode {
+  readonly rules: ChainRules;
+  readonly key: string;
+  readonly certified: CertifiedRound[] = [];
+  /** told apart from its twin by the body it claims to have trained */
+  readonly flavour: string;
+  state: ChainState;
+  machine: RoundMachine;
+  /** every message it ever let out, by round and slot: what must never hold two different ones */
+  readonly said: Map<string, Set<string>> = new Map();
+  #outputs: RoundOutput[] = [];
+  #durable: RestoredRound | null = null;
+
+  constructor(rules: ChainRules, key: string, nowMs: number, flavour = '') {
+    this.rules = rules;
+    this.key = key;
+    this.flavour = flavour;
+    this.state = createChainState(rules, madeUp('base'));
+    this.machine = this.createMachine(nowMs, [], null);
+  }
+
+  /** The machine of the present round, restored or fresh. */
+  createMachine(nowMs: number, quiet: readonly string[], restored: RestoredRound | null): RoundMachine {
+    const last = this.certified.at(-1);
+    return new RoundMachine({
+      rules: this.rules,
+      state: this.state,
+      self: this.key,
+      innerSteps: 5,
+      previous: { precommitView: last?.view ?? 0, precommits: last?.precommits ?? [] },
+      startedAtMs: nowMs,
+      quiet,
+      restored,
+      sign: signStandIn,
+      isPreviousCertified: () => true,
+    });
+  }
+
+  /** What this peer says it trained in the present round. */
+  get work(): { body: string; workRoot: string; salt: string; tokens: number } {
+    const name = `${this.key} ${this.state.round} ${this.flavour}`;
+    return { body: madeUp(`body ${name}`), workRoot: madeUp('work'), salt: madeUp(`salt ${name}`), tokens: 100 };
+  }
+
+  receive(signed: SignedMessage, nowMs: number): void {
+    this.#note(this.machine.receive(signed, nowMs).outputs, nowMs);
+  }
+
+  handle(event: Parameters<RoundMachine['handle']>[0], nowMs: number): void {
+    this.#note(this.machine.handle(event, nowMs), nowMs);
+  }
+
+  /** Follows a round that others certified. */
+  follow(certified: CertifiedRound, nowMs: number): void {
+    if (certified.round !== this.state.round) {
+      return;
+    }
+    const value = decodeValue(certified.value);
+    if (value.outcome !== 'accept') {
+      throw new Error(`a certified value does not decode: ${value.reason}`);
+    }
+    this.certified.push(certified);
+    this.state = advanceChain(this.rules, this.state, value.value, certified.hash);
+    this.machine = this.createMachine(nowMs, this.machine.silent, null);
+    this.#outputs = [];
+    this.#durable = null;
+  }
+
+  /** Writes down what must survive before `outputs` are sent. */
+  persist(outputs: readonly RoundOutput[]): void {
+    if (outputs.some((output) => output.type === 'send' && output.signed.message.round === this.state.round)) {
+      this.#durable = { snapshot: this.machine.snapshot, messages: [...this.machine.messages()] };
+    }
+  }
+
+  /** Comes back from a power cut with nothing but what was written down. */
+  restart(nowMs: number): void {
+    this.machine = this.createMachine(nowMs, [], this.#durable);
+    this.#outputs = [];
+    if (this.machine.getSent('commit') !== undefined) {
+      this.handle({ type: 'trained', work: this.work }, nowMs);
+    }
+  }
+
+  /** Notes a message as sent to the world. */
+  letOut(signed: SignedMessage): void {
+    const slot = `${signed.message.round} ${computeSlot(signed.message)}`;
+    this.said.set(slot, (this.said.get(slot) ?? new Set()).add(signed.hash));
+  }
+
+  /** What it wants done since the last call. */
+  drain(): RoundOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+
+  #note(outputs: readonly RoundOutput[], nowMs: number): void {
+    for (const output of outputs) {
+      this.#outputs.push(output);
+      if (output.type === 'decided') {
+        const sends = this.#outputs;
+        this.follow({ round: this.state.round, ...output }, nowMs);
+        this.#outputs = [...sends, ...this.#outputs];
+        return;
+      }
+    }
+  }
+}
