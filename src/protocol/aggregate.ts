@@ -67,6 +67,7 @@ export function computeEqualWeights(entries: readonly AggregationEntry[], config
   const { openSharePermille } = config;
   assert(Number.isInteger(openSharePermille) && openSharePermille >= 0 && openSharePermille <= 1000);
   assert.equal(new Set(entries.map((entry) => entry.key)).size, entries.length, 'a key may contribute once a round');
+  if (entries.length === 0) return [];
   const peersOf = new Map<string, number>();
   let trainers = 0;
   for (const { member } of entries) {

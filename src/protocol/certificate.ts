@@ -59,6 +59,20 @@ export function decodeCertificate(bytes: Uint8Array): Checked<Certificate> {
     : reject('version', { expected: 1, actual: certificate.version });
 }
 
+const precommitSetFields: RecordFields = { view: { kind: 'uint' }, precommits: precommitsField };
+
+/** Canonical bytes of a certificate without its value: how it is stored beside one. */
+export function encodePrecommitSet(set: Pick<Certificate, 'view' | 'precommits'>): Uint8Array {
+  return encodeCanonical(encodeRecord(precommitSetFields, set));
+}
+
+/** Reads what `encodePrecommitSet` wrote. */
+export function decodePrecommitSet(bytes: Uint8Array): Checked<Pick<Certificate, 'view' | 'precommits'>> {
+  const data = decodeCanonical(bytes, maxCertificateBytes);
+  const record = data.outcome === 'accept' ? decodeRecord(precommitSetFields, data.value) : data;
+  return record as Checked<Pick<Certificate, 'view' | 'precommits'>>;
+}
+
 /** What a set of precommits claims to certify. */
 export interface PrecommitClaim {
   readonly network: string;

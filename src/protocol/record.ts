@@ -13,8 +13,7 @@ export type FieldKind =
   | { readonly kind: 'signature' }
   | { readonly kind: 'bytes'; readonly maxBytes: number }
   | { readonly kind: 'hashes'; readonly maxItems: number }
-  | { readonly kind: 'uints'; readonly maxItems: number }
-  | { readonly kind: 'rounds'; readonly maxItems: number }
+  | { readonly kind: 'byte-strings' | 'texts'; readonly maxItems: number; readonly maxBytes: number }
   | { readonly kind: 'records'; readonly fields: RecordFields; readonly maxItems: number };
 
 /** Field names and kinds of a record. */
@@ -72,24 +71,28 @@ function decodeField(kind: FieldKind, value: unknown): unknown {
   }
 }
 
+function decodeItem(kind: FieldKind, item: unknown): unknown {
+  switch (kind.kind) {
+    case 'hashes':
+      return isBytes(item, 32) ? toHex(item) : undefined;
+    case 'byte-strings':
+      return item instanceof Uint8Array && item.length <= kind.maxBytes ? item : undefined;
+    case 'texts':
+      return typeof item === 'string' && item.length <= kind.maxBytes ? item : undefined;
+    case 'records': {
+      const record = decodeRecord(kind.fields, item);
+      return record.outcome === 'accept' ? record.value : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
 function decodeList(kind: FieldKind & { maxItems: number }, value: unknown): unknown {
   if (!Array.isArray(value) || value.length > kind.maxItems) {
     return undefined;
   }
-  const items = value.map((item: unknown) => {
-    switch (kind.kind) {
-      case 'hashes':
-        return isBytes(item, 32) ? toHex(item) : undefined;
-      case 'uints':
-        return isUint(item) ? item : undefined;
-      case 'rounds':
-        return item === -1 || isUint(item) ? item : undefined;
-      case 'records': {
-        const record = decodeRecord(kind.fields, item);
-        return record.outcome === 'accept' ? record.value : undefined;
-      }
-    }
-  });
+  const items = value.map((item: unknown) => decodeItem(kind, item));
   return items.includes(undefined) ? undefined : items;
 }
 

@@ -1,0 +1,115 @@
+import test from 'ava';
+import { TapestryError } from '../../src/protocol/errors.ts';
+import { checkManifest, type Manifest } from '../../src/protocol/manifest.ts';
+import { manifestKeys, manifestTables } from '../../src/protocol/manifest-schema.ts';
+import { createExampleManifest, exampleVoters } from '../helpers/example-manifest.ts';
+
+type Changes = { [Key in keyof Manifest]?: unknown };
+
+/** The example with single fields of its tables replaced. */
+function change(changes: Changes): unknown {
+  const example = createExampleManifest();
+  const merged = Object.entries(changes).map(([key, value]) => {
+    const current = example[key as keyof Manifest];
+    const isTable = typeof current === 'object' && !Array.isArray(current) && typeof value === 'object';
+    return [key, isTable ? { ...current, ...(value as object) } : value];
+  });
+  return { ...example, ...Object.fromEntries(merged) };
+}
+
+test('a preset fills a valid manifest, and checking it again changes nothing', (t) => {
+  const manifest = createExampleManifest();
+  t.is(manifest.compressor.chunkLength, 4096);
+  t.is(manifest.round.memory, 8);
+  t.deepEqual(checkManifest(manifest, 'again'), manifest);
+});
+
+test('left out tables and fields take their defaults', (t) => {
+  const { outer, round, aggregation, tokenizer, ...rest } = createExampleManifest();
+  const short = { ...rest, compressor: { topK: 256 }, heldOut: { hash: '22'.repeat(32) } };
+  t.deepEqual(checkManifest(short, 'short'), createExampleManifest());
+  t.is(outer.learningRate + round.trainDeadlineMs + aggregation.openSharePermille, 60_251);
+  t.is(tokenizer.kind, 'bytes');
+});
+
+test('voters are sorted by member, whatever order they were written in', (t) => {
+  const voters = exampleVoters(4);
+  const manifest = checkManifest(change({ voters: [voters[2], voters[0], voters[3], voters[1]] }), 'shuffled');
+  t.deepEqual(manifest.voters, voters);
+});
+
+test('every field has a meaning to show', (t) => {
+  for (const table of manifestTables) {
+    t.true(table.about.length > 0, table.name);
+    for (const [field, meaning] of Object.entries(table.fields)) t.true(meaning.length > 0, `${table.name}.${field}`);
+  }
+  t.true(manifestKeys.includes('compressor.topK'));
+});
+
+const refused: [title: string, code: string, key: string, changes: Changes][] = [
+  ['an unknown key', 'manifest-unknown-key', 'inner.stepz', { inner: { stepz: 3 } }],
+  ['an unknown table', 'manifest-unknown-key', 'iner', { iner: {} } as Changes],
+  ['a missing table', 'manifest-missing-key', 'model', { model: undefined }],
+  ['text for a number', 'manifest-wrong-type', 'inner.steps', { inner: { steps: '3' } }],
+  ['a fraction for a count', 'manifest-wrong-type', 'inner.steps', { inner: { steps: 1.5 } }],
+  ['infinity', 'manifest-wrong-type', 'inner.learningRate', { inner: { learningRate: Number.POSITIVE_INFINITY } }],
+  ['a learning rate of zero', 'manifest-out-of-range', 'inner.learningRate', { inner: { learningRate: 0 } }],
+  ['an unknown rule', 'manifest-out-of-range', 'aggregation.rule', { aggregation: { rule: 'median' } }],
+  ['a short seed', 'manifest-out-of-range', 'seed', { seed: '11' }],
+  ['upper-case hex', 'manifest-out-of-range', 'seed', { seed: 'AA'.repeat(32) }],
+  ['more kept values than a chunk has', 'manifest-out-of-range', 'compressor.topK', { compressor: { topK: 4097 } }],
+  ['another chunk length', 'manifest-out-of-range', 'compressor.chunkLength', { compressor: { chunkLength: 2048 } }],
+  ['another version', 'manifest-out-of-range', 'version', { version: 2 }],
+  ['no voter', 'manifest-out-of-range', 'voters', { voters: [] }],
+  ['129 voters', 'manifest-out-of-range', 'voters', { voters: exampleVoters(129) }],
+  ['two voters', 'manifest-inconsistent', 'voters', { voters: exampleVoters(2) }],
+  ['a member twice', 'manifest-inconsistent', 'voters', { voters: twice('member') }],
+  ['a key twice', 'manifest-inconsistent', 'voters', { voters: twice('key') }],
+  ['heads that do not divide the width', 'manifest-inconsistent', 'model.heads', { model: { heads: 5 } }],
+  ['an odd head width', 'manifest-inconsistent', 'model.heads', { model: { dim: 20, heads: 4 } }],
+  ['key-value heads that do not divide the heads', 'manifest-inconsistent', 'model.kvHeads', { model: { kvHeads: 3 } }],
+  ['another vocabulary than bytes', 'manifest-inconsistent', 'model.vocabSize', { model: { vocabSize: 257 } }],
+  ['too many parameters', 'manifest-inconsistent', 'model', { model: { dim: 65_536, heads: 64, layers: 512 } }],
+  ['sequences beyond the context', 'manifest-inconsistent', 'inner.sequenceLength', { inner: { sequenceLength: 65 } }],
+  ['a warm-up beyond the horizon', 'manifest-inconsistent', 'inner.warmupSteps', { inner: { warmupSteps: 61 } }],
+  [
+    'a deadline under its bound',
+    'manifest-inconsistent',
+    'round.trainDeadlineMs',
+    { round: { trainDeadlineMs: 4_999 } },
+  ],
+  ['a view above its cap', 'manifest-inconsistent', 'round.maxViewMs', { round: { maxViewMs: 9_999 } }],
+];
+
+function twice(field: 'member' | 'key'): unknown[] {
+  const voters = exampleVoters(4);
+  return voters.map((voter) => ({
+    ...voter,
+    [field]: voters.at(voter === voters[3] ? 0 : voters.indexOf(voter))![field],
+  }));
+}
+
+for (const [title, code, key, changes] of refused) {
+  test(`refuses ${title}`, (t) => {
+    const error = t.throws(() => checkManifest(change(changes), 'net.toml'), { instanceOf: TapestryError });
+    t.is(error.code, code);
+    t.is(error.facts.key, key);
+    t.regex(error.message, /^net\.toml: .*expected .+, found .+/);
+    t.false(`${error.message}${error.remedy}`.includes('\n'));
+    t.true(error.remedy.includes('net.toml'));
+  });
+}
+
+test('the refusal of two voters gives its reason', (t) => {
+  const error = t.throws(() => checkManifest(change({ voters: exampleVoters(2) }), 'net.toml'));
+  t.true(error.message.includes('one that stops would stop the network'));
+});
+
+test('a misspelt key is recognised', (t) => {
+  const error = t.throws(() => checkManifest(change({ compressor: { topk: 3 } }), 'net.toml'));
+  t.true(error.message.includes('perhaps "compressor.topK"'));
+});
+
+test('minus zero is zero', (t) => {
+  t.true(Object.is(checkManifest(change({ inner: { weightDecay: -0, beta1: -0 } }), 'zero').inner.weightDecay, 0));
+});
