@@ -5,7 +5,6 @@
  * M = certified members with an included contribution, T = included contributions of uncertified trainers
  */
 import assert from 'node:assert/strict';
-import type { DecodedBody } from './compressor/index.ts';
 
 /** The weight that stands for 1: all weights of a round sum to at most this. */
 export const weightScale: number = 2 ** 30;
@@ -13,17 +12,12 @@ export const weightScale: number = 2 ** 30;
 /** The clip that stands for 1, that is, not clipped. */
 export const clipScale: number = 2 ** 16;
 
-/** An included contribution, as far as equal weights need to know it. */
+/** An included contribution, as far as a merge rule may look at it. */
 export interface AggregationEntry {
   /** the peer's key, unique among the entries */
   readonly key: string;
   /** the certified member it trains for; null = an uncertified trainer */
   readonly member: string | null;
-}
-
-/** An included contribution with its body: what any rule may look at. */
-export interface AggregationInput extends AggregationEntry {
-  readonly body: DecodedBody;
 }
 
 /** What the manifest says about weights. */
@@ -41,7 +35,7 @@ export interface Share {
 /** A merge rule: a pure function from the included contributions to their shares, in the same order. */
 export interface Aggregator {
   readonly name: string;
-  computeShares(inputs: readonly AggregationInput[], config: AggregationConfig): Share[];
+  computeShares(entries: readonly AggregationEntry[], config: AggregationConfig): Share[];
 }
 
 /** Whether a number is a weight: a whole number from 0 to 2^30. */
@@ -55,8 +49,9 @@ export function isClip(value: number): boolean {
 }
 
 /**
- * Equal weights: every certified member 1, shared by its peers; every uncertified trainer 1; divided by the sum;
- * then the trainers together are cut to the open share. What is cut or floored away stays on the base.
+ * Equal weights: every certified member 1, shared by its peers; every uncertified trainer 1, but all of them together
+ * at most the open share, however many they are; normalised once. What is floored away, and the members' part where no
+ * member is included, stays on the base.
  *
  * @param entries included contributions in any order; their order changes no weight
  * @param config the open share, a whole number of thousandths
@@ -67,26 +62,26 @@ export function computeEqualWeights(entries: readonly AggregationEntry[], config
   const { openSharePermille } = config;
   assert(Number.isInteger(openSharePermille) && openSharePermille >= 0 && openSharePermille <= 1000);
   assert.equal(new Set(entries.map((entry) => entry.key)).size, entries.length, 'a key may contribute once a round');
-  if (entries.length === 0) return [];
   const peersOf = new Map<string, number>();
   let trainers = 0;
   for (const { member } of entries) {
     if (member === null) trainers++;
     else peersOf.set(member, (peersOf.get(member) ?? 0) + 1);
   }
-  const total = peersOf.size + trainers;
-  const equal = Math.floor(weightScale / total);
-  const openCap = Math.floor((weightScale * openSharePermille) / 1000);
-  const trainerWeight = trainers * equal > openCap ? Math.floor(openCap / trainers) : equal;
+  const members = peersOf.size;
+  const isOverShare = 1000 * trainers > openSharePermille * (members + trainers);
+  const open = isOverShare
+    ? Math.floor((weightScale * openSharePermille) / 1000)
+    : Math.floor((weightScale * trainers) / (members + trainers));
   return entries.map(({ member }) =>
-    member === null ? trainerWeight : Math.floor(weightScale / (total * peersOf.get(member)!)),
+    member === null ? Math.floor(open / trainers) : Math.floor((weightScale - open) / (members * peersOf.get(member)!)),
   );
 }
 
 /** The manifest's rule `mean`: equal weights, nothing clipped. spec/aggregation.md#mean */
 export const equalMean: Aggregator = {
   name: 'mean',
-  computeShares(inputs, config) {
-    return computeEqualWeights(inputs, config).map((weight) => ({ weight, clip: clipScale }));
+  computeShares(entries, config) {
+    return computeEqualWeights(entries, config).map((weight) => ({ weight, clip: clipScale }));
   },
 };

@@ -5,16 +5,13 @@
  *
  * q = quorum, f = fault bound
  */
-import { computeEqualWeights } from './aggregate.ts';
+import { equalMean } from './aggregate.ts';
 import { type ChainRules, type ChainState, computeCounters, computeStateRoot, getParticipation } from './chain.ts';
 import type { SignedMessage } from './envelope.ts';
 import { compareText } from './hex.ts';
 import type { ContributionMessage, VoteMessage } from './messages.ts';
 import { computeFaultBound } from './quorum.ts';
 import type { PrecommitSignature, Value, ValueContribution } from './value.ts';
-
-/** Fixed-point one of `ValueContribution.clip`. */
-export const clipOne: number = 2 ** 16;
 
 /** A contribution that at least f + 1 evidence votes list, and those that fewer do. Hashes, ascending. */
 export interface Tally {
@@ -64,7 +61,7 @@ export function computeContributions(
   const isTwice = (key: string): boolean => keys.indexOf(key) !== keys.lastIndexOf(key);
   const included = tally.listed.filter((hash) => !isTwice(keyOf.get(hash)!));
   const members = new Map(rules.voters.map((voter) => [voter.key, voter.member]));
-  const weights = computeEqualWeights(
+  const shares = equalMean.computeShares(
     included.map((hash) => ({ key: keyOf.get(hash)!, member: members.get(keyOf.get(hash)!) ?? null })),
     { openSharePermille: rules.openSharePermille },
   );
@@ -74,7 +71,7 @@ export function computeContributions(
       const key = keyOf.get(contribution)!;
       return position < 0
         ? { contribution, key, outcome: 'equivocated', weight: 0, clip: 0 }
-        : { contribution, key, outcome: 'included', weight: weights[position]!, clip: clipOne };
+        : { contribution, key, outcome: 'included', ...shares[position]! };
     }),
     ...tally.unavailable.map(
       (contribution): ValueContribution => ({ contribution, key: null, outcome: 'unavailable', weight: 0, clip: 0 }),
@@ -102,6 +99,30 @@ export function computeSummingOrder(
     const [openB, memberB, keyB] = rank(b);
     return openA - openB || compareText(memberA, memberB) || compareText(keyA, keyB);
   });
+}
+
+/** A body in the sum of a round: its root, and the certified factors. */
+export interface WeightedBody {
+  readonly body: string;
+  readonly weight: number;
+  readonly clip: number;
+}
+
+/**
+ * The bodies of a certified value in summing order.
+ * @param bodyOf body root of a contribution by message hash, or null where the message is not held
+ * @returns null if any is not held
+ */
+export function getWeightedBodies(
+  rules: ChainRules,
+  value: Pick<Value, 'contributions'>,
+  bodyOf: (contribution: string) => string | null,
+): WeightedBody[] | null {
+  const bodies = computeSummingOrder(rules, value.contributions).map(({ contribution, weight, clip }) => {
+    const body = bodyOf(contribution);
+    return body === null ? null : { body, weight, clip };
+  });
+  return bodies.includes(null) ? null : (bodies as WeightedBody[]);
 }
 
 /** What a value is made of before the next root is known. */

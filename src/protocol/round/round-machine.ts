@@ -143,6 +143,11 @@ export class RoundMachine {
     return this.#book.messages();
   }
 
+  /** This peer's key, hex. */
+  get self(): string {
+    return this.#init.self;
+  }
+
   /** A contribution by the hash of its message. */
   getContribution(hash: string): SignedMessage<ContributionMessage> | undefined {
     return this.#book.get(hash, 'contribution');

@@ -1,0 +1,23 @@
+/** From a manifest to what the layers below work with. Nothing is decided here. */
+import { chainBeacon } from '../protocol/beacon.ts';
+import type { ChainRules } from '../protocol/chain.ts';
+import type { BodyShape } from '../protocol/compressor/index.ts';
+import type { Manifest } from '../protocol/manifest.ts';
+import { computeModelLayout } from '../protocol/model.ts';
+
+/** The rules by which the chain of a network advances. */
+export function createChainRules(manifest: Manifest, networkId: string): ChainRules {
+  return {
+    network: networkId,
+    voters: manifest.voters,
+    round: manifest.round,
+    openSharePermille: manifest.aggregation.openSharePermille,
+    beacon: chainBeacon,
+  };
+}
+
+/** The shape of the bodies of a network. */
+export function createBodyShape(manifest: Manifest): BodyShape {
+  const { chunkLength, topK } = manifest.compressor;
+  return { length: computeModelLayout(manifest.model).length, chunkLength, topK };
+}

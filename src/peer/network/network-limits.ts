@@ -1,0 +1,74 @@
+/**
+ * Every bound of the network in one place, with its unit and its reason. spec/network.md has the same table.
+ * Sizes are in bytes unless the name says otherwise.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Bounds and timeouts of a network. Tests shorten the timeouts; a running peer takes the defaults. */
+export interface NetworkLimits {
+  /** Largest gossiped message. Above 4 MiB the router would drop one without a word; bodies are pulled instead. */
+  readonly maxMessageBytes: number;
+  /** Largest gossip frame that is read: a few messages and control entries. A larger one ends the gossip stream. */
+  readonly maxGossipFrameBytes: number;
+  /** Gossip queued for one slow neighbour before its stream is given up: gossip itself has no back-pressure. */
+  readonly maxGossipBacklogBytes: number;
+  /** Largest request or response that any protocol may ask for. */
+  readonly maxFrameBytes: number;
+  /** Bytes queued on a stream above which the writer waits. */
+  readonly writeHighWaterBytes: number;
+  /** Bytes queued on a stream at which libp2p resets it; unlimited if not set. */
+  readonly maxStreamBacklogBytes: number;
+  /** A window that still fills a 100 ms round trip, and small enough that `pause()` does not abort the stream. */
+  readonly maxStreamWindowBytes: number;
+  /** Requests of one peer that are served at once; the next is reset. */
+  readonly maxServedPerPeer: number;
+  /** Requests that are served at once for all peers together. */
+  readonly maxServed: number;
+  /** Requests to one peer that are under way at once; the next waits. Below `maxServedPerPeer`, as resets lag. */
+  readonly maxAskedPerPeer: number;
+  /** The server waits this long for a whole request. */
+  readonly readTimeoutMs: number;
+  /** The server waits this long for a response to leave. */
+  readonly writeTimeoutMs: number;
+  /** The client waits this long for the whole answer, the handler's own time included. */
+  readonly responseTimeoutMs: number;
+  /** A peer must say within this time that it is of this network. */
+  readonly greetTimeoutMs: number;
+  /** After that, how long to wait for gossip to reach it before carrying on without. */
+  readonly gossipReadyTimeoutMs: number;
+  /** How often to look for connections that have lost their gossip stream. */
+  readonly gossipWatchIntervalMs: number;
+  /** Connections a second from one address, and connections not yet encrypted: libp2p's own 5 and 10 refuse NATs. */
+  readonly inboundConnectionThreshold: number;
+  readonly maxIncomingPendingConnections: number;
+  /** Peers on one IP address that gossip takes for granted; loopback is never counted. */
+  readonly maxPeersPerAddress: number;
+  /** Listen addresses kept of what one peer says about itself. */
+  readonly maxAddressesPerPeer: number;
+}
+
+/** The limits of a running peer. */
+export const defaultNetworkLimits: NetworkLimits = {
+  maxMessageBytes: 64 * KiB,
+  maxGossipFrameBytes: 256 * KiB,
+  maxGossipBacklogBytes: 8 * MiB,
+  maxFrameBytes: 16 * MiB,
+  writeHighWaterBytes: 1 * MiB,
+  maxStreamBacklogBytes: 4 * MiB,
+  maxStreamWindowBytes: 2 * MiB,
+  maxServedPerPeer: 16,
+  maxServed: 64,
+  maxAskedPerPeer: 6,
+  readTimeoutMs: 10_000,
+  writeTimeoutMs: 30_000,
+  responseTimeoutMs: 60_000,
+  greetTimeoutMs: 10_000,
+  gossipReadyTimeoutMs: 3_000,
+  gossipWatchIntervalMs: 5_000,
+  inboundConnectionThreshold: 100,
+  maxIncomingPendingConnections: 64,
+  maxPeersPerAddress: 100,
+  maxAddressesPerPeer: 16,
+};

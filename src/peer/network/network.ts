@@ -1,0 +1,95 @@
+/**
+ * What the rest of a peer may ask of the network: gossip to everyone, ask one peer one question, know who is there.
+ * Nothing here knows rounds, values or weights. The real one is `libp2p-network.ts`; tests and simulations bring
+ * their own. spec/network.md
+ */
+
+/** What becomes of a gossiped message: passed on, dropped, or dropped with a mark against who sent it. */
+export type MessageVerdict = 'accept' | 'ignore' | 'reject';
+
+/** A connected peer and the addresses it says it listens on. */
+export interface ConnectedPeer {
+  readonly id: string;
+  readonly addresses: readonly string[];
+}
+
+/** Bytes on the TCP sockets: everything that encryption and multiplexing add is in it, TCP and IP headers are not. */
+export interface Traffic {
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** Limits of one request as its sender sees them. */
+export interface RequestOptions {
+  /** Largest response that is taken, in bytes; a longer one is refused before anything is allocated. */
+  readonly maxResponseBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Answers one request. An exception becomes a reset stream, never a reply. */
+export type RequestHandler = (bytes: Uint8Array, from: string) => Promise<Uint8Array>;
+
+/** A peer's access to the others. */
+export interface Network {
+  /** The PeerId, which holds the public key. */
+  readonly id: string;
+  /** Listens and joins the topic. @throws {TapestryError} `port-in-use`, `listen-failed`, `network-stopped` */
+  start(): Promise<void>;
+  /** Closes every connection; twice is fine. */
+  stop(): Promise<void>;
+  /** Multiaddrs that end in /p2p/<id> and can be given to `connect` of another peer. */
+  addresses(): string[];
+  /**
+   * Gossips a message of 1 to 65,536 bytes. Nobody to receive it is not an error.
+   * Gossip is for news: the same bytes again within two minutes go nowhere, not even to peers that connected since.
+   * What a late peer must have, it asks for with `request`.
+   * @throws {TapestryError} `message-too-large`, `network-stopped`
+   */
+  publish(bytes: Uint8Array): Promise<void>;
+  /**
+   * Connects to a multiaddr and waits until the peer has said which network it is of and, for a few seconds at
+   * most, until gossip flows to it.
+   * @returns the PeerId found there
+   * @throws {TapestryError} `address-invalid`, `peer-unreachable`, `wrong-network`; on abort, the signal's reason
+   */
+  connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** Closes the connections to one peer, if there are any. */
+  disconnect(peer: string): Promise<void>;
+  /** Who is connected now and of this network. */
+  peers(): ConnectedPeer[];
+  /**
+   * Asks a connected peer one question on a stream of its own. A few run at once for each peer, the rest wait.
+   * @param protocol short name such as `blob`; the network id is put in front of it
+   * @throws {TapestryError} `peer-unreachable`, `wrong-network`, `protocol-unsupported`, `response-too-large`,
+   *   `response-truncated`, `request-failed`; on abort, the signal's reason
+   */
+  request(peer: string, protocol: string, bytes: Uint8Array, options: RequestOptions): Promise<Uint8Array>;
+  /** Answers the requests of one protocol; before or after `start`. One handler for each protocol. */
+  handle(protocol: string, handler: RequestHandler, options: { readonly maxRequestBytes: number }): void;
+  /** Bytes on this peer's sockets since it was created, closed sockets included. */
+  traffic(): Traffic;
+}
+
+/** The part of a logger that the network uses: an event `noun.verb-past` and its facts. */
+export interface NetworkLogger {
+  debug(event: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+/** What a network is made from. */
+export interface NetworkInit {
+  /** The Ed25519 seed, 32 bytes: one seed, one identity. */
+  readonly seed: Uint8Array;
+  /** Hash of the genesis manifest, 64 hex digits. */
+  readonly networkId: string;
+  /** Multiaddrs to listen on, for example `/ip4/127.0.0.1/tcp/0`; none for a peer that only dials. */
+  readonly listen: readonly string[];
+  /**
+   * Judges a gossiped message before it is passed on; `from` is the neighbour it came from, not its author. Each
+   * message is judged once, whatever the verdict. An exception counts as `ignore` and is logged.
+   */
+  readonly onMessage: (bytes: Uint8Array, from: string) => Promise<MessageVerdict>;
+  /** Told when a peer of this network is connected and gossip can reach it, and when its last connection closes. */
+  readonly onPeer?: (event: 'connect' | 'disconnect', id: string) => void;
+  readonly logger?: NetworkLogger;
+}

@@ -1,0 +1,455 @@
+/**
+ * A peer at work: plays round after round, follows the chain when others are ahead, and keeps the base everyone
+ * agreed on. The parts are made in `create-peer.ts`; the rules are in src/protocol. spec/round.md
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { checkPreviousPrecommits } from '../protocol/certificate.ts';
+import type { ChainRules } from '../protocol/chain.ts';
+import type { BodyShape } from '../protocol/compressor/index.ts';
+import { computeBodyLength } from '../protocol/compressor/index.ts';
+import { getWeightedBodies } from '../protocol/compute-value.ts';
+import { openEnvelope, type SignedMessage, signMessage } from '../protocol/envelope.ts';
+import { fromHex } from '../protocol/hex.ts';
+import type { Manifest } from '../protocol/manifest.ts';
+import type { RoundOutput } from '../protocol/round/round-types.ts';
+import type { Signer, Verifier } from '../protocol/signature.ts';
+import type { SyncRequest, SyncResponse } from '../protocol/sync-messages.ts';
+import { decodeValue, type Value } from '../protocol/value.ts';
+import type { Trainer } from '../trainer/trainer.ts';
+import type { AddressBook } from './address-book.ts';
+import type { BaseKeeper } from './base-keeper.ts';
+import type { ChainKeeper } from './chain-keeper.ts';
+import { computePeerId } from './identity.ts';
+import type { MessageVerdict, Network } from './network/network.ts';
+import type { PeerInit, PeerStatus, UntimedEvent } from './peer.ts';
+import type { PeerMetrics } from './peer-metrics.ts';
+import { RoundRunner } from './round-runner.ts';
+import type { BlobExchange } from './storage/blob-exchange.ts';
+import type { BlobStore } from './storage/blob-store.ts';
+import type { Store, StoredMessage } from './storage/store.ts';
+import { createSyncRequest, type Synchroniser } from './synchroniser.ts';
+import type { TrainingKeeper } from './training-keeper.ts';
+
+/** Bases kept on the disk to serve to others: the one in use and some before it. */
+const keptBases = 4;
+/** A joiner waits this long for a first answer before it trains by itself. */
+const firstAnswerMs = 15_000;
+/** Rounds between two measurements of the base on held-out text. */
+const roundsBetweenLosses = 5;
+/** Messages of the next round that are kept until this peer gets there. */
+const maxEarlyMessages = 4096;
+
+/** The parts of a peer. */
+export interface PeerParts {
+  readonly init: PeerInit;
+  readonly manifest: Manifest;
+  readonly rules: ChainRules;
+  readonly shape: BodyShape;
+  /** this peer's key, hex */
+  readonly self: string;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly bases: BaseKeeper;
+  readonly chain: ChainKeeper;
+  readonly network: Network;
+  readonly exchange: BlobExchange;
+  readonly trainer: Trainer;
+  readonly training: TrainingKeeper;
+  readonly metrics: PeerMetrics;
+  readonly nowMs: () => number;
+}
+
+/** The running peer. */
+export class PeerRuntime {
+  readonly #parts: PeerParts;
+  readonly #stopping = new AbortController();
+  readonly #memberOf: Map<string, string>;
+  readonly #done = Promise.withResolvers<PeerStatus>();
+  #runner: RoundRunner | null = null;
+  #early: SignedMessage[] = [];
+  #silent: readonly string[] = [];
+  #advanced = Promise.withResolvers<void>();
+  #answered = Promise.withResolvers<void>();
+  #phase = 'sync';
+  #synchroniser: Synchroniser | null = null;
+  #addresses: AddressBook | null = null;
+  #playing: Promise<void> = Promise.resolve();
+
+  constructor(parts: PeerParts) {
+    this.#parts = parts;
+    this.#memberOf = new Map(parts.rules.voters.map(({ key }) => [computePeerId(fromHex(key)), key]));
+  }
+
+  /** Resolves with the last round. */
+  get done(): Promise<PeerStatus> {
+    return this.#done.promise;
+  }
+
+  /** Hands over what was made after this, and begins. */
+  start(synchroniser: Synchroniser, addresses: AddressBook): void {
+    this.#synchroniser = synchroniser;
+    this.#addresses = addresses;
+    addresses.start();
+    synchroniser.start();
+    this.#playing = this.#play().catch((error: unknown) => {
+      if (!this.#stopping.signal.aborted) {
+        this.#done.reject(error);
+      }
+    });
+  }
+
+  /** Ends the present round without a trace and waits until nothing is written any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#runner?.stop();
+    this.#advanced.resolve();
+    this.#answered.resolve();
+    this.#addresses?.stop();
+    this.#synchroniser?.stop();
+    await this.#playing;
+  }
+
+  /** Judges gossip. */
+  async onGossip(bytes: Uint8Array): Promise<MessageVerdict> {
+    const { rules, verifier } = this.#parts;
+    const opened = openEnvelope(bytes, rules.network, verifier);
+    if (opened.outcome !== 'accept') {
+      this.#emit({ event: 'message.rejected', reason: opened.reason });
+      return 'reject';
+    }
+    return this.#receive(opened.value);
+  }
+
+  /** A connection came or went. */
+  onPeer(event: 'connect' | 'disconnect', id: string): void {
+    this.#emit({ event: event === 'connect' ? 'peer.connected' : 'peer.disconnected', peer: id });
+    const key = this.#memberOf.get(id);
+    if (key !== undefined) {
+      this.#runner?.setReachable(key, event === 'connect');
+    }
+    if (event === 'connect') {
+      this.#synchroniser?.poke();
+    }
+  }
+
+  /** The chain grew: whatever the present round was doing is over. */
+  onAdvance(value: Value): void {
+    const { metrics } = this.#parts;
+    metrics.countRound(value, this.#runner?.hasContributed ?? false);
+    this.#silent = this.#runner?.silent ?? [];
+    this.#runner?.stop();
+    this.#advanced.resolve();
+    this.#advanced = Promise.withResolvers();
+  }
+
+  /** What this peer would ask others now. */
+  getSyncRequest(): SyncRequest {
+    const { round } = this.#parts.chain.state;
+    const have = [...(this.#runner?.messages() ?? [])].map(({ hash }) => hash);
+    return createSyncRequest(round, have, this.#runner?.wanted ?? []);
+  }
+
+  /** Messages of a round, for a peer that is in the same. */
+  getMessages(round: number): Iterable<SignedMessage> {
+    return round === this.#parts.chain.state.round ? (this.#runner?.messages() ?? []) : [];
+  }
+
+  /** A message of any round that was kept. */
+  findMessage(hash: string): Uint8Array | null {
+    const present = [...(this.#runner?.messages() ?? [])].find((signed) => signed.hash === hash);
+    return present?.envelope ?? this.#parts.store.getMessage(fromHex(hash));
+  }
+
+  /** Short while something may be missing, long while everybody trains. */
+  getSyncPauseMs(): number {
+    return this.#phase === 'train' ? 2000 : 500;
+  }
+
+  /** Takes in what another peer answered. */
+  onSyncResponse(response: SyncResponse, from: string): void {
+    const { chain, rules, verifier } = this.#parts;
+    for (const bytes of response.certificates) {
+      const outcome = chain.receive(bytes);
+      if (outcome.outcome === 'reject') {
+        this.#emit({ event: 'certificate.rejected', peer: from, reason: outcome.reason });
+        break;
+      }
+    }
+    for (const bytes of response.messages) {
+      const opened = openEnvelope(bytes, rules.network, verifier);
+      if (opened.outcome === 'accept') {
+        this.#receive(opened.value);
+      }
+    }
+    for (const address of response.addresses) {
+      this.#addresses?.add(address);
+    }
+    if (response.round > chain.state.round) {
+      this.#synchroniser?.poke();
+    } else {
+      this.#answered.resolve();
+    }
+  }
+
+  /** The peer as people see it. */
+  status(): PeerStatus {
+    const { init, chain, metrics, network, shape, rules, nowMs } = this.#parts;
+    const round = this.#runner?.status;
+    const { bytesSent, bytesReceived } = network.traffic();
+    return {
+      id: network.id,
+      home: init.home,
+      network: rules.network,
+      round: chain.state.round - 1,
+      phase: this.#phase,
+      view: round?.view ?? 0,
+      deadlineMs: round?.deadlineMs ?? null,
+      waitingFor: round?.waitingFor ?? [],
+      root: chain.state.base,
+      heldOutLoss: { first: metrics.losses.first, last: metrics.losses.last },
+      heldOutLossPerKind: metrics.losses.perKind,
+      ownLoss: metrics.losses.own,
+      bytesSent,
+      bytesReceived,
+      contributions: { included: metrics.included, rejected: metrics.rejected },
+      connected: network.peers().length,
+      roundOverhead: metrics.overhead,
+      parameters: shape.length,
+      bodyBytesPerParameter: computeBodyLength(shape.length, shape) / shape.length,
+      trainMsTotal: metrics.trainMs,
+      roundMsTotal: metrics.roundMs,
+      pid: process.pid,
+      updatedAtMs: nowMs(),
+      addresses: network.addresses(),
+    };
+  }
+
+  #emit(event: UntimedEvent): void {
+    if (event.event === 'phase.entered') {
+      this.#phase = String(event.phase);
+    }
+    this.#parts.init.onEvent({ ...event, atMs: this.#parts.nowMs() });
+  }
+
+  #receive(signed: SignedMessage): MessageVerdict {
+    const { round } = this.#parts.chain.state;
+    if (signed.message.round > round) {
+      // A round ahead: kept, and the certificates in between are asked for.
+      if (signed.message.round === round + 1 && this.#early.length < maxEarlyMessages) {
+        this.#early.push(signed);
+      }
+      this.#synchroniser?.poke();
+      return 'accept';
+    }
+    if (signed.message.round < round || this.#runner === null) {
+      return 'ignore';
+    }
+    const outcome = this.#runner.receive(signed);
+    if (outcome.outcome === 'reject') {
+      const { type, key } = signed.message;
+      this.#emit({ event: 'message.rejected', round, type, key, reason: outcome.reason });
+    }
+    return outcome.outcome;
+  }
+
+  async #play(): Promise<void> {
+    const { init, chain, nowMs } = this.#parts;
+    const { signal } = this.#stopping;
+    await this.#waitForFirstAnswer();
+    while (!signal.aborted) {
+      const startedAtMs = nowMs();
+      const { round } = chain.state;
+      if (!(await this.#prepareBase())) {
+        continue;
+      }
+      const isLast = init.untilRound !== null && round > init.untilRound;
+      await this.#measure(round, isLast);
+      if (isLast) {
+        this.#finish();
+        return;
+      }
+      if (chain.state.round === round && !signal.aborted) {
+        await this.#playRound(startedAtMs);
+      }
+    }
+  }
+
+  /** Someone who joins must not train alone on the first base while the others are far ahead. */
+  async #waitForFirstAnswer(): Promise<void> {
+    if ((this.#addresses?.size ?? 0) > 0) {
+      const { signal } = this.#stopping;
+      const giveUp = wait(firstAnswerMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await Promise.race([this.#answered.promise, giveUp]);
+    }
+    this.#emit({ event: 'peer.synced', round: this.#parts.chain.state.round - 1 });
+  }
+
+  /** Has the base of the present round in memory and on the disk. @returns false if it must be tried again */
+  async #prepareBase(): Promise<boolean> {
+    const { chain, bases, blobs, exchange, network } = this.#parts;
+    const { signal } = this.#stopping;
+    const { round, base } = chain.state;
+    if ((await bases.use(base)) || ((await this.#recompute(round - 1)) && (await bases.use(base)))) {
+      await this.#forgetBases();
+      return true;
+    }
+    this.#phase = 'apply';
+    const peers = (): string[] => network.peers().map(({ id }) => id);
+    const options = { sizeBytes: bases.sizeBytes, peers, signal };
+    try {
+      await exchange.fetchBlob(base, options);
+      this.#emit({ event: 'base.fetched', round, root: base });
+    } catch {
+      // Nobody gave it: perhaps the chain went on meanwhile, and another one is wanted.
+      await wait(500, undefined, { signal }).catch(() => undefined);
+      this.#synchroniser?.poke();
+    }
+    return blobs.has(base) && chain.state.base === base && bases.use(base);
+  }
+
+  /** Computes the base after a certified round again from the one before it, if all of its parts are here. */
+  async #recompute(round: number): Promise<boolean> {
+    const { chain, bases, blobs, store, rules, verifier } = this.#parts;
+    const value = chain.getValue(round);
+    if (value === null || !(bases.holds(value.base) || (blobs.has(value.base) && (await bases.use(value.base))))) {
+      return false;
+    }
+    const weighted = getWeightedBodies(rules, value, (hash) => {
+      const envelope = store.getMessage(fromHex(hash));
+      const opened = envelope === null ? null : openEnvelope(envelope, rules.network, verifier);
+      return opened?.outcome === 'accept' && opened.value.message.type === 'contribution'
+        ? opened.value.message.body
+        : null;
+    });
+    if (weighted === null || weighted.some(({ body }) => !blobs.has(body))) {
+      return false;
+    }
+    const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
+    if (next !== value.next) {
+      this.#emit({ event: 'warning', round, message: `This peer computed another base for round ${round}.` });
+    }
+    return next === value.next;
+  }
+
+  async #forgetBases(): Promise<void> {
+    const { chain, blobs } = this.#parts;
+    const value = chain.getValue(chain.state.round - keptBases);
+    if (value !== null && value.base !== chain.state.base) {
+      await blobs.delete(value.base);
+    }
+  }
+
+  /** Measures the base: the first, every few rounds, and the last. */
+  async #measure(round: number, isLast: boolean): Promise<void> {
+    const { trainer, bases, chain, manifest, metrics, init } = this.#parts;
+    const isDue = (round - 1) % roundsBetweenLosses === 0 || metrics.losses.first === null;
+    if (!isDue && !isLast) {
+      return;
+    }
+    const { signal } = this.#stopping;
+    const path = bases.pathOf(chain.state.base);
+    const { sequencesPerKind } = manifest.heldOut;
+    try {
+      const evaluation = await trainer.evaluate(path, { sequencesPerKind, signal });
+      metrics.setHeldOut(evaluation);
+      this.#emit({ event: 'loss.measured', round: round - 1, mean: evaluation.mean, perKind: evaluation.perKind });
+      if (init.data.kind === 'path') {
+        metrics.setOwn((await trainer.evaluate(path, { sequencesPerKind, heldOut: 'own', signal })).mean);
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#emit({ event: 'warning', round, message: `The base could not be measured: ${(error as Error).message}` });
+      }
+    }
+  }
+
+  async #playRound(startedAtMs: number): Promise<void> {
+    const { chain, rules, self, signer, verifier, manifest, metrics, nowMs } = this.#parts;
+    const { state } = chain;
+    const advanced = this.#advanced.promise;
+    const runner = new RoundRunner(
+      {
+        ...this.#parts,
+        emit: (event) => this.#emit(event),
+        open: (envelope) => {
+          const opened = openEnvelope(envelope, rules.network, verifier);
+          return opened.outcome === 'accept' ? opened.value : null;
+        },
+        askForMessages: () => this.#synchroniser?.poke(),
+        onDecided: (decision, messages) => this.#decide(decision, messages),
+      },
+      {
+        rules,
+        state,
+        self,
+        innerSteps: manifest.inner.steps,
+        previous: chain.previous,
+        quiet: this.#silent,
+        sign: (message) => signMessage(message, signer),
+        isPreviousCertified: (value) => checkPreviousPrecommits(rules, state, value, verifier).outcome === 'accept',
+      },
+    );
+    this.#runner = runner;
+    const trainMs = this.#train(runner, state.round);
+    runner.start();
+    const early = this.#early;
+    this.#early = [];
+    for (const signed of early) {
+      this.#receive(signed);
+    }
+    await advanced;
+    runner.stop();
+    metrics.countTime(nowMs() - startedAtMs, await trainMs);
+    if (!this.#stopping.signal.aborted) {
+      this.#report(state.round, nowMs() - startedAtMs, await trainMs);
+    }
+  }
+
+  /** Trains for a round, or takes up the work that was committed before a restart. @returns milliseconds of training */
+  async #train(runner: RoundRunner, round: number): Promise<number> {
+    const { training, bases, chain } = this.#parts;
+    const recorded = training.getRow(round);
+    if (recorded !== null) {
+      runner.finishTraining(recorded);
+      return 0;
+    }
+    try {
+      const row = await training.train(round, bases.pathOf(chain.state.base), runner.signal, (step, of, loss) =>
+        this.#emit({ event: 'training.progressed', round, step, of, loss }),
+      );
+      runner.finishTraining(row);
+      await training.clean();
+      return row.trainMs;
+    } catch (error) {
+      if (!runner.signal.aborted) {
+        this.#emit({ event: 'warning', round, message: `Training failed: ${(error as Error).message}` });
+      }
+      return 0;
+    }
+  }
+
+  #decide(decision: Extract<RoundOutput, { type: 'decided' }>, messages: readonly StoredMessage[]): void {
+    const decoded = decodeValue(decision.value);
+    if (decoded.outcome === 'accept') {
+      const { value, view, precommits, hash } = decision;
+      this.#parts.chain.append(decoded.value, hash, { version: 1, value, view, precommits }, messages);
+    }
+  }
+
+  #report(round: number, roundMs: number, trainMs: number): void {
+    const value = this.#parts.chain.getValue(round);
+    const included = value?.contributions.filter(({ outcome }) => outcome === 'included').length ?? 0;
+    const rejected = (value?.contributions.length ?? 0) - included;
+    this.#emit({ event: 'round.certified', round, root: value?.next ?? '', included, rejected, roundMs, trainMs });
+  }
+
+  #finish(): void {
+    this.#runner = null;
+    this.#phase = 'done';
+    const summary = this.status();
+    this.#emit({ event: 'peer.done', round: summary.round, summary });
+    this.#done.resolve(summary);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What a running peer is to its callers: how it is made, what it reports while it works, what it can be asked.
+ * Types alone; the peer itself is put together in `create-peer.ts`.
+ */
+import type { Manifest } from '../protocol/manifest.ts';
+
+/** Where a peer's own training text comes from: a kind of the starter corpus, or folders and files. */
+export type PeerData =
+  | { readonly kind: 'starter'; readonly kindIndex: number }
+  | { readonly kind: 'path'; readonly paths: readonly string[] };
+
+/** All that a peer is told when it is made. */
+export interface PeerInit {
+  /** the peer's own folder; holds `identity.seed` */
+  readonly home: string;
+  /** the folder of this one network inside the home */
+  readonly networkFolder: string;
+  readonly manifest: Manifest;
+  /** lower-case hex of 32 bytes */
+  readonly networkId: string;
+  /** `explicitPort`: a busy port is an error; otherwise the next free one is taken. Port 0: any */
+  readonly listen: { readonly host: string; readonly port: number; readonly explicitPort: boolean };
+  /** multiaddresses of peers to dial first */
+  readonly bootstrap: readonly string[];
+  readonly data: PeerData;
+  /** threads of the training session, at least 1 */
+  readonly threads: number;
+  /** the number of rounds to certify and apply before `done` resolves; null: no end */
+  readonly untilRound: number | null;
+  readonly onEvent: (event: PeerEvent) => void;
+  readonly device: 'cpu';
+}
+
+/**
+ * Something that happened, for logs and for the live view.
+ * `peer.started` {id, addresses, round}, `phase.entered` {round, phase, deadlineMs, waitingFor},
+ * `training.progressed` {round, step, of, loss}, `round.certified` {round, root, included, rejected, roundMs, trainMs},
+ * `loss.measured` {round, mean, perKind}, `peer.synced` {round}, `contribution.rejected`, `peer.connected`,
+ * `peer.done` {summary}, `warning` {message}
+ */
+export interface PeerEvent {
+  readonly event: string;
+  /** milliseconds since 1970 */
+  readonly atMs: number;
+  readonly round?: number;
+  readonly [fact: string]: unknown;
+}
+
+/** An event before its time is known. */
+export interface UntimedEvent {
+  readonly event: string;
+  readonly round?: number;
+  readonly [fact: string]: unknown;
+}
+
+/** A peer's state at one moment, as it is written to `status.json` and printed by `tapestry-peer status`. */
+export interface PeerStatus {
+  readonly id: string;
+  readonly home: string;
+  /** network id, lower-case hex */
+  readonly network: string;
+  /** certified and applied rounds */
+  readonly round: number;
+  readonly phase: string;
+  readonly view: number;
+  readonly deadlineMs: number | null;
+  readonly waitingFor: readonly string[];
+  /** root of the base that the last applied round ended on, hex */
+  readonly root: string;
+  /** nats per byte of the base on the shared held-out text, equal-weight mean over its kinds */
+  readonly heldOutLoss: { readonly first: number | null; readonly last: number | null };
+  readonly heldOutLossPerKind: Readonly<Record<string, number>>;
+  /** nats per byte on the peer's own validation part; told to its owner alone */
+  readonly ownLoss: number | null;
+  /** counted on the sockets */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly contributions: { readonly included: number; readonly rejected: number };
+  readonly connected: number;
+  /** share of the rounds' time not spent training, 0 … 1 */
+  readonly roundOverhead: number;
+  readonly parameters: number;
+  readonly bodyBytesPerParameter: number;
+  readonly trainMsTotal: number;
+  readonly roundMsTotal: number;
+  readonly pid: number;
+  readonly updatedAtMs: number;
+  /** multiaddresses that others can dial, each ending in `/p2p/<id>` */
+  readonly addresses: readonly string[];
+}
+
+/** A peer that was made and may be started. */
+export interface Peer {
+  start(): Promise<void>;
+  /** Stops listening, training and writing; stopping twice is fine. */
+  stop(): Promise<void>;
+  status(): PeerStatus;
+  /** Resolves when `untilRound` is certified and applied. */
+  readonly done: Promise<PeerStatus>;
+}

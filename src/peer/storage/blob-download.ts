@@ -1,0 +1,204 @@
+/**
+ * One download of a blob from several peers. Up to four requests are out at once, each to the peer with the fewest;
+ * a leaf is kept once its hash fits. What has been kept stays when a run fails, and the next run goes on from there.
+ *
+ * A source can fail in three ways. It does not have the blob, or gives an answer of another size than the caller
+ * expects: not asked again in this run. It is slow or breaks off: not asked again in this run after the second time.
+ * It sends a byte that is not what its hash says: refused for the whole download, and reported. spec/network.md#blob
+ */
+
+import { TapestryError } from '../../protocol/errors.ts';
+import { equalBytes, fromHex } from '../../protocol/hex.ts';
+import { computeLeafHashes, computeRootOfLeaves, leafLength } from '../../protocol/merkle.ts';
+import type { OutcomeFacts } from '../../protocol/outcome.ts';
+import type { Network, NetworkLogger } from '../network/network.ts';
+import {
+  type BlobRequest,
+  blobProtocol,
+  decodeBlobResponse,
+  encodeBlobRequest,
+  leafHashBytes,
+  maxLeavesPerRequest,
+  maxLeavesResponseBytes,
+} from './blob-protocol.ts';
+
+/** Requests out at once for one download. */
+const maxOutstanding = 4;
+/** A source that has not answered by then is taken for slow, in milliseconds. */
+const requestTimeoutMs = 20_000;
+/** Failures of one source after which it is not asked again in a run. */
+const maxFailures = 2;
+
+/** How far a download is. */
+export interface BlobProgress {
+  readonly leavesHeld: number;
+  readonly leaves: number;
+}
+
+/** What a run of a download needs. */
+export interface BlobDownloadRun {
+  readonly network: Pick<Network, 'request'>;
+  readonly peers: () => readonly string[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: BlobProgress) => void;
+  readonly onBadSource?: (peer: string, facts: OutcomeFacts) => void;
+  readonly logger?: NetworkLogger;
+}
+
+/** The state of one run: whom to ask. */
+interface Sources {
+  /** Not to be asked again in this run. */
+  readonly dropped: Set<string>;
+  readonly failures: Map<string, number>;
+  readonly outstanding: Map<string, number>;
+}
+
+/** The bytes of one blob, as far as they are here. Not for two runs at once. */
+export class BlobDownload {
+  readonly root: string;
+  readonly sizeBytes: number;
+  readonly #leaves: number;
+  /** Peers that sent a wrong byte. */
+  readonly #refused = new Set<string>();
+  /** Checked against the root; of a single leaf, the root itself. */
+  #hashes: readonly Uint8Array[] | null;
+  /** Allocated only once the hashes vouch for its size. */
+  #bytes: Uint8Array | null = null;
+  /** First leaves of the blocks that are still missing. */
+  #missing: number[] = [];
+  #leavesHeld = 0;
+
+  /** @param sizeBytes exact size, at most 32,768 leaves */
+  constructor(root: string, sizeBytes: number) {
+    this.root = root;
+    this.sizeBytes = sizeBytes;
+    this.#leaves = Math.max(1, Math.ceil(sizeBytes / leafLength));
+    for (let first = 0; first < this.#leaves; first += maxLeavesPerRequest) this.#missing.push(first);
+    this.#hashes = this.#leaves === 1 ? [fromHex(root)] : null;
+  }
+
+  /**
+   * Fetches what is missing.
+   * @returns all bytes
+   * @throws {TapestryError} `blob-unavailable` if no source is left; on abort, the signal's reason
+   */
+  async run(run: BlobDownloadRun): Promise<Uint8Array> {
+    const sources: Sources = { dropped: new Set(), failures: new Map(), outstanding: new Map() };
+    this.#hashes ??= await this.#fetchHashes(run, sources);
+    this.#bytes ??= new Uint8Array(this.sizeBytes);
+    const worker = async (): Promise<void> => {
+      for (let first = this.#missing.shift(); first !== undefined; first = this.#missing.shift()) {
+        try {
+          await this.#fetchBlock(run, sources, first);
+        } catch (error) {
+          this.#missing.push(first);
+          throw error;
+        }
+      }
+    };
+    // One worker that has run out of sources does not stop the others: what they fetch counts.
+    const workers = Array.from({ length: Math.min(maxOutstanding, this.#missing.length) }, worker);
+    const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected');
+    if (failed !== undefined && this.#missing.length > 0) throw (failed as PromiseRejectedResult).reason;
+    return this.#bytes;
+  }
+
+  async #fetchHashes(run: BlobDownloadRun, sources: Sources): Promise<readonly Uint8Array[]> {
+    const expected = this.#leaves * leafHashBytes;
+    for (;;) {
+      const request: BlobRequest = { root: this.root, kind: 'leaf-hashes' };
+      const { peer, bytes } = await this.#ask(run, sources, request, expected);
+      const hashes = Array.from({ length: this.#leaves }, (_, leaf) =>
+        bytes.slice(leaf * leafHashBytes, (leaf + 1) * leafHashBytes),
+      );
+      if (equalBytes(computeRootOfLeaves(hashes), fromHex(this.root))) return hashes;
+      this.#refuse(run, peer, { what: 'leaf hashes', root: this.root });
+    }
+  }
+
+  async #fetchBlock(run: BlobDownloadRun, sources: Sources, first: number): Promise<void> {
+    const hashes = this.#hashes!.slice(first, first + maxLeavesPerRequest);
+    const start = first * leafLength;
+    const length = Math.min(hashes.length * leafLength, this.sizeBytes - start);
+    for (;;) {
+      // A whole block even at the end: a source whose blob is longer than the caller expects then answers with more,
+      // and is taken for one that does not have this blob instead of for a liar.
+      const request: BlobRequest = { root: this.root, kind: 'leaves', first, count: maxLeavesPerRequest };
+      const { peer, bytes } = await this.#ask(run, sources, request, length);
+      const wrong = computeLeafHashes(bytes).findIndex((hash, index) => !equalBytes(hash, hashes[index]!));
+      if (wrong >= 0) {
+        this.#refuse(run, peer, { what: 'leaf', root: this.root, leaf: first + wrong });
+        continue;
+      }
+      this.#bytes!.set(bytes, start);
+      this.#leavesHeld += hashes.length;
+      run.onProgress?.({ leavesHeld: this.#leavesHeld, leaves: this.#leaves });
+      return;
+    }
+  }
+
+  /** Asks source after source until one gives `expectedBytes` bytes, right or wrong. */
+  async #ask(
+    run: BlobDownloadRun,
+    sources: Sources,
+    request: BlobRequest,
+    expectedBytes: number,
+  ): Promise<{ readonly peer: string; readonly bytes: Uint8Array }> {
+    const { network, signal, logger } = run;
+    for (;;) {
+      signal?.throwIfAborted();
+      const peer = this.#pickSource(run, sources);
+      sources.outstanding.set(peer, (sources.outstanding.get(peer) ?? 0) + 1);
+      try {
+        const timeout = AbortSignal.timeout(requestTimeoutMs);
+        const answer = await network.request(peer, blobProtocol, encodeBlobRequest(request), {
+          maxResponseBytes: Math.max(maxLeavesResponseBytes, 1 + expectedBytes),
+          signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+        });
+        const response = decodeBlobResponse(answer);
+        if (response.outcome === 'accept' && response.value?.length === expectedBytes) {
+          return { peer, bytes: response.value };
+        }
+        sources.dropped.add(peer);
+        logger?.debug('blob.not-held', { peer, root: this.root, expectedBytes, foundBytes: answer.length - 1 });
+      } catch (error) {
+        signal?.throwIfAborted();
+        const failures = (sources.failures.get(peer) ?? 0) + 1;
+        sources.failures.set(peer, failures);
+        if (failures >= maxFailures) sources.dropped.add(peer);
+        logger?.debug('blob.request-failed', { peer, root: this.root, reason: String(error) });
+      } finally {
+        sources.outstanding.set(peer, (sources.outstanding.get(peer) ?? 1) - 1);
+      }
+    }
+  }
+
+  /** The source with the fewest requests out, then the fewest failures. */
+  #pickSource(run: BlobDownloadRun, sources: Sources): string {
+    let best: string | undefined;
+    let bestLoad = Number.POSITIVE_INFINITY;
+    for (const peer of run.peers()) {
+      if (sources.dropped.has(peer) || this.#refused.has(peer)) continue;
+      const load = (sources.outstanding.get(peer) ?? 0) + maxOutstanding * (sources.failures.get(peer) ?? 0);
+      if (load < bestLoad) {
+        best = peer;
+        bestLoad = load;
+      }
+    }
+    if (best !== undefined) return best;
+    throw new TapestryError(
+      'blob-unavailable',
+      `No peer has given the whole of ${this.root}: ${this.#leavesHeld} of ${this.#leaves} leaves are here, ` +
+        `${sources.dropped.size} peers did not have it or failed, ${this.#refused.size} sent wrong bytes.`,
+      'Wait until a peer that has it is connected, then try again; what is here is kept.',
+      { root: this.root, leavesHeld: this.#leavesHeld, leaves: this.#leaves },
+    );
+  }
+
+  #refuse(run: BlobDownloadRun, peer: string, facts: OutcomeFacts): void {
+    if (this.#refused.has(peer)) return; // another block of the same source
+    this.#refused.add(peer);
+    run.logger?.warn('blob.source-refused', { peer, ...facts });
+    run.onBadSource?.(peer, facts);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Asks other peers, in turn, for what this one may have missed, and answers the same question: lost gossip, rounds that
+ * went on elsewhere, messages a value names, addresses. Gossip is for news; this makes it complete.
+ * spec/wire-formats.md#sync
+ */
+import {
+  decodeSyncRequest,
+  decodeSyncResponse,
+  encodeSyncRequest,
+  encodeSyncResponse,
+  maxSyncAddresses,
+  maxSyncCertificates,
+  maxSyncHave,
+  maxSyncMessages,
+  maxSyncRequestBytes,
+  maxSyncResponseBytes,
+  maxSyncWant,
+  type SyncRequest,
+  type SyncResponse,
+  takeWithin,
+} from '../protocol/sync-messages.ts';
+import type { Network } from './network/network.ts';
+
+const protocol = 'sync';
+const timeoutMs = 10_000;
+/** A third of a response for certificates, the rest for messages and addresses. */
+const certificateBudget = maxSyncResponseBytes / 3;
+const messageBudget = maxSyncResponseBytes / 2;
+
+/** What the synchroniser gives and takes. */
+export interface SynchroniserComponents {
+  readonly network: Pick<Network, 'request' | 'handle' | 'peers'>;
+  /** what this peer would ask now */
+  readonly getRequest: () => SyncRequest;
+  /** encoded certificates from a round on */
+  readonly getCertificates: (first: number, count: number) => Iterable<Uint8Array>;
+  /** envelopes of the present round, with their hashes, if that is the round in question */
+  readonly getMessages: (round: number) => Iterable<{ readonly hash: string; readonly envelope: Uint8Array }>;
+  /** a kept message of any round */
+  readonly findMessage: (hash: string) => Uint8Array | null;
+  /** takes in an answer */
+  readonly onResponse: (response: SyncResponse, from: string) => void;
+  /** how long to wait before the next question, milliseconds */
+  readonly getPauseMs: () => number;
+  readonly random: () => number;
+}
+
+/** Keeps one question under way. */
+export class Synchroniser {
+  readonly #components: SynchroniserComponents;
+  #timer: NodeJS.Timeout | null = null;
+  #asking = false;
+  #again = false;
+  #stopped = true;
+
+  /** Starts to answer at once. */
+  constructor(components: SynchroniserComponents) {
+    this.#components = components;
+    const handler = async (bytes: Uint8Array): Promise<Uint8Array> => this.#answer(bytes);
+    components.network.handle(protocol, handler, { maxRequestBytes: maxSyncRequestBytes });
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  /** Asks as soon as possible; while a question is under way, again after it. */
+  poke(): void {
+    if (this.#asking) {
+      this.#again = true;
+    } else if (!this.#stopped) {
+      this.#schedule(0);
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+    }
+    this.#timer = setTimeout(() => void this.#turn(), delayMs);
+  }
+
+  async #turn(): Promise<void> {
+    const { network, random, getPauseMs } = this.#components;
+    this.#asking = true;
+    this.#again = false;
+    const peers = network.peers();
+    const peer = peers[Math.floor(random() * peers.length)];
+    if (peer !== undefined) {
+      await this.ask(peer.id).catch(() => false);
+    }
+    this.#asking = false;
+    if (!this.#stopped) {
+      this.#schedule(this.#again ? 50 : getPauseMs());
+    }
+  }
+
+  /** Asks one peer now. @returns false if its answer could not be read */
+  async ask(peer: string): Promise<boolean> {
+    const { network, getRequest, onResponse } = this.#components;
+    const bytes = await network.request(peer, protocol, encodeSyncRequest(getRequest()), {
+      maxResponseBytes: maxSyncResponseBytes,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const response = decodeSyncResponse(bytes);
+    if (response.outcome === 'accept') {
+      onResponse(response.value, peer);
+    }
+    return response.outcome === 'accept';
+  }
+
+  #answer(bytes: Uint8Array): Uint8Array {
+    const decoded = decodeSyncRequest(bytes);
+    if (decoded.outcome !== 'accept') {
+      throw new Error(`The request is malformed: ${decoded.reason}.`);
+    }
+    const { round, have, want } = decoded.value;
+    const { getRequest, getCertificates, getMessages, findMessage, network } = this.#components;
+    const known = new Set(have);
+    const wanted = want.map(findMessage).filter((envelope) => envelope !== null);
+    const missing = [...getMessages(round)].filter(({ hash }) => !known.has(hash)).map(({ envelope }) => envelope);
+    return encodeSyncResponse({
+      version: 1,
+      round: getRequest().round,
+      certificates: takeWithin(getCertificates(round, maxSyncCertificates), maxSyncCertificates, certificateBudget),
+      messages: takeWithin([...wanted, ...missing], maxSyncMessages, messageBudget),
+      addresses: network
+        .peers()
+        .flatMap(({ addresses }) => addresses)
+        .slice(0, maxSyncAddresses),
+    });
+  }
+}
+
+/** The request of a peer in `round`, lists cut to what a request may hold. */
+export function createSyncRequest(round: number, have: Iterable<string>, want: Iterable<string>): SyncRequest {
+  return {
+    version: 1,
+    round,
+    have: [...have].slice(0, maxSyncHave),
+    want: [...want].slice(0, maxSyncWant),
+  };
+}
