@@ -1,0 +1,264 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { decodeBody, encodeBody, subtractBody } from '../../src/protocol/compressor/index.ts';
+import { computeInitialBase } from '../../src/protocol/initial-base.ts';
+import { computeModelLayout } from '../../src/protocol/model.ts';
+import { computeBatch } from '../../src/trainer/data/compute-batch.ts';
+import { loadTrainingData } from '../../src/trainer/data/load-data.ts';
+import { createTrainer, type Trainer } from '../../src/trainer/trainer.ts';
+import type { TrainerInit, TrainRequest } from '../../src/trainer/trainer-types.ts';
+import { TrainingSession } from '../../src/trainer/training-session.ts';
+import { readMoments, readVector, writeVector } from '../../src/trainer/vector-file.ts';
+import { createScalars, createState, smallBatch, smallInner, smallModel } from './helpers/small-model.ts';
+
+const { length } = computeModelLayout(smallModel);
+const compressor = { chunkLength: 4096, topK: 256, errorFeedback: 0.95 };
+const init: TrainerInit = {
+  ...smallBatch,
+  model: smallModel,
+  threads: 1,
+  inner: smallInner,
+  compressor,
+  data: { kind: 'starter', kindIndex: 1 },
+  heldOut: { kind: 'starter', kindIndex: null },
+};
+
+let folder = '';
+let basePath = '';
+let trainer: Trainer;
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tapestry-trainer-'));
+  basePath = join(folder, 'base');
+  await writeVector(basePath, computeInitialBase(smallModel, new Uint8Array(32)));
+  trainer = createTrainer(init);
+});
+
+test.after.always(async () => {
+  await trainer.stop();
+  await rm(folder, { recursive: true });
+});
+
+function createRequest(output: string, more: Partial<TrainRequest> = {}): TrainRequest {
+  return {
+    round: 3,
+    innerSteps: 12,
+    firstStep: 0,
+    basePath,
+    momentsPath: null,
+    errorFeedbackPath: null,
+    includedBodyPath: null,
+    outputDirectory: join(folder, output),
+    dataSeed: new Uint8Array(32).fill(9),
+    ...more,
+  };
+}
+
+test.serial('a round trains, and leaves a body, moments and error feedback behind', async (t) => {
+  const { warnings } = await trainer.start();
+  t.deepEqual(warnings, []);
+  const progress: number[] = [];
+  const result = await trainer.train(createRequest('first'), {
+    onProgress: (step, of, loss) => {
+      t.is(of, 12);
+      t.true(loss > 0);
+      progress.push(step);
+    },
+  });
+  t.deepEqual(progress, [5, 10, 12]);
+  t.is(result.losses.length, 12);
+  t.true(result.losses[11]! < result.losses[0]! - 0.5, `${result.losses}`);
+  t.is(result.tokens, 12 * 4 * 16);
+  t.is(result.workRoot.length, 32);
+  t.true(result.trainMs > 0 && result.trainMs < result.totalMs);
+  const accumulated = await readVector(result.errorFeedbackPath, length);
+  t.deepEqual(await readFile(result.bodyPath), Buffer.from(encodeBody(accumulated, compressor)));
+  t.is((await readMoments(result.momentsPath, length)).adamStep, 12);
+});
+
+test.serial('the same round gives the same bytes, another seed others', async (t) => {
+  const first = await trainer.train(createRequest('again'));
+  const second = await trainer.train(createRequest('and-again'));
+  t.deepEqual(await readFile(second.bodyPath), await readFile(first.bodyPath));
+  t.deepEqual(await readFile(second.momentsPath), await readFile(first.momentsPath));
+  t.deepEqual(second.workRoot, first.workRoot);
+  const other = await trainer.train(createRequest('other', { dataSeed: new Uint8Array(32) }));
+  t.notDeepEqual(other.workRoot, first.workRoot);
+});
+
+test.serial('a round is the steps of one session over the batches of its seed', async (t) => {
+  const { training } = await loadTrainingData(init.data, 17);
+  const { dataSeed } = createRequest('expected');
+  const batches = Array.from({ length: 12 }, (_, step) => [...computeBatch(training, dataSeed, step, init)]);
+  const state = createState();
+  const session = await TrainingSession.create(init);
+  const { losses } = await session.run(state, Int32Array.from(batches.flat()), createScalars(0, 12));
+  await session.release();
+
+  const result = await trainer.train(createRequest('expected'));
+  t.deepEqual(result.losses, [...losses]);
+  const base = await readVector(basePath, length);
+  t.deepEqual(
+    await readVector(result.errorFeedbackPath, length),
+    base.map((value, i) => value - state.parameters[i]!),
+  );
+  const { first, second } = await readMoments(result.momentsPath, length);
+  t.deepEqual(first, state.firstMoments);
+  t.deepEqual(second, state.secondMoments);
+});
+
+test.serial('two rounds that hand on the moments are the steps of one', async (t) => {
+  const whole = await trainer.train(createRequest('whole', { innerSteps: 10 }));
+  const first = await trainer.train(createRequest('half', { innerSteps: 5 }));
+  const base = await readVector(basePath, length);
+  const local = (await readVector(first.errorFeedbackPath, length)).map((value, i) => base[i]! - value);
+  await writeVector(join(folder, 'half-base'), local);
+  const second = await trainer.train(
+    createRequest('half', {
+      round: 4,
+      innerSteps: 5,
+      firstStep: 5,
+      basePath: join(folder, 'half-base'),
+      momentsPath: first.momentsPath,
+    }),
+  );
+  // base − (base − local) is rounded, so the second half starts a hair beside where the first ended.
+  for (const [at, loss] of [...first.losses, ...second.losses].entries()) {
+    t.true(Math.abs(loss - whole.losses[at]!) < 1e-4);
+  }
+  t.is((await readMoments(second.momentsPath, length)).adamStep, 10);
+});
+
+test.serial('the error feedback is carried on, less the body that was included', async (t) => {
+  const first = await trainer.train(createRequest('feedback'));
+  const fresh = await readVector(first.errorFeedbackPath, length);
+  const kept = await trainer.train(createRequest('kept', { errorFeedbackPath: first.errorFeedbackPath }));
+  const expected = fresh.map((value) => Math.fround(0.95 * value) + value);
+  t.deepEqual(await readVector(kept.errorFeedbackPath, length), expected);
+
+  const taken = await trainer.train(
+    createRequest('taken', { errorFeedbackPath: first.errorFeedbackPath, includedBodyPath: first.bodyPath }),
+  );
+  const body = decodeBody(await readFile(first.bodyPath), { ...compressor, length });
+  t.is(body.outcome, 'accept');
+  const rest = fresh.slice();
+  if (body.outcome === 'accept') {
+    subtractBody(rest, body.value);
+  }
+  t.deepEqual(
+    await readVector(taken.errorFeedbackPath, length),
+    fresh.map((value, i) => Math.fround(0.95 * rest[i]!) + value),
+  );
+});
+
+test.serial('the loss is that of an untrained model, equally weighted over the kinds', async (t) => {
+  const { mean, perKind } = await trainer.evaluate(basePath, { sequencesPerKind: 6 });
+  t.deepEqual(
+    perKind.map(({ kind, bytes }) => [kind, bytes]),
+    ['md', 'dts', 'libp2p-js', 'js'].map((kind) => [kind, 96]),
+  );
+  t.is(mean, perKind.reduce((sum, { loss }) => sum + loss, 0) / 4);
+  t.true(Math.abs(mean - Math.log(256)) < 0.1);
+  const own = await trainer.evaluate(basePath, { heldOut: 'own' });
+  t.deepEqual(
+    own.perKind.map(({ kind, bytes }) => [kind, bytes]),
+    [['own', 256]],
+  );
+});
+
+test.serial('an aborted round rejects with an AbortError and the trainer goes on', async (t) => {
+  const abort = new AbortController();
+  let last = 0;
+  const running = trainer.train(createRequest('aborted', { innerSteps: 100_000 }), {
+    signal: abort.signal,
+    onProgress: (step) => {
+      last = step;
+      abort.abort();
+    },
+  });
+  await t.throwsAsync(running, { name: 'AbortError' });
+  t.true(last < 100, `${last}`);
+  await t.throwsAsync(trainer.train(createRequest('aborted'), { signal: abort.signal }), { name: 'AbortError' });
+  t.is((await trainer.train(createRequest('after'))).losses.length, 12);
+});
+
+test.serial('a killed process rejects what was under way, and the next call starts another', async (t) => {
+  const doomed = createTrainer(init);
+  const running = doomed.train(createRequest('killed', { innerSteps: 100_000 }), {
+    onProgress: () => process.kill(doomed.pid!, 'SIGKILL'),
+  });
+  await t.throwsAsync(running, { code: 'trainer-died', message: /SIGKILL/ });
+  t.is((await doomed.train(createRequest('restarted'))).losses.length, 12);
+  await doomed.stop();
+});
+
+test.serial('stopping ends a call under way, twice is fine, and a later call starts again', async (t) => {
+  const stopped = createTrainer(init);
+  const started = Promise.withResolvers<void>();
+  const running = stopped.train(createRequest('stopped', { innerSteps: 100_000 }), {
+    onProgress: () => started.resolve(),
+  });
+  const rejected = t.throwsAsync(running, { code: 'trainer-stopped' });
+  await started.promise;
+  await stopped.stop();
+  await stopped.stop();
+  await rejected;
+  t.is((await stopped.train(createRequest('after-stop'))).losses.length, 12);
+  await stopped.stop();
+});
+
+test.serial('a learning rate that breaks the numbers is an error, not a body', async (t) => {
+  const wild = createTrainer({ ...init, inner: { ...smallInner, learningRate: 1e30, warmupSteps: 0 } });
+  await t.throwsAsync(wild.train(createRequest('wild')), { code: 'training-diverged' });
+  await wild.stop();
+});
+
+test.serial('missing and damaged files arrive as errors that name them', async (t) => {
+  const absent = join(folder, 'absent');
+  const error = await t.throwsAsync(trainer.train(createRequest('bad', { basePath: absent })), {
+    code: 'trainer-file',
+  });
+  t.true(error.message.includes(absent));
+  t.truthy((error as unknown as { remedy: string }).remedy);
+  await t.throwsAsync(trainer.evaluate(absent), { code: 'trainer-file' });
+  const damaged = join(folder, 'damaged');
+  const { errorFeedbackPath, bodyPath } = await trainer.train(createRequest('good'));
+  await writeFile(damaged, new Uint8Array((await readFile(bodyPath)).length).fill(255));
+  await t.throwsAsync(trainer.train(createRequest('bad', { errorFeedbackPath, includedBodyPath: damaged })), {
+    code: 'trainer-file',
+    message: /damaged/,
+  });
+});
+
+test.serial('own text is trained on, a part of it validates, and bad text is named by start', async (t) => {
+  const path = join(folder, 'own.txt');
+  await writeFile(path, 'All work and no play makes Jack a dull boy.\n'.repeat(400));
+  const own = createTrainer({
+    ...init,
+    data: { kind: 'path', paths: [path] },
+    heldOut: { kind: 'path', paths: [path] },
+  });
+  t.deepEqual(await own.start(), { warnings: [] });
+  const { losses } = await own.train(createRequest('own'));
+  t.true(losses[11]! < losses[0]!);
+  const shared = await own.evaluate(basePath);
+  t.is(shared.perKind[0]!.kind, 'own.txt');
+  t.is((await own.evaluate(basePath, { heldOut: 'own' })).perKind[0]!.kind, 'own');
+  await own.stop();
+
+  await writeFile(path, 'Seventeen bytes, and a few more.');
+  const few = createTrainer({ ...init, data: { kind: 'path', paths: [path] } });
+  await t.throwsAsync(few.evaluate(basePath, { heldOut: 'own' }), { code: 'held-out-too-small' });
+  await few.stop();
+
+  await writeFile(path, 'short');
+  const short = createTrainer({ ...init, data: { kind: 'path', paths: [path] } });
+  await t.throwsAsync(short.start(), { code: 'data-too-small', message: /own\.txt/ });
+  await t.throwsAsync(short.train(createRequest('short')), { code: 'data-too-small' });
+  await short.stop();
+  const missing = createTrainer({ ...init, data: { kind: 'path', paths: [join(folder, 'absent')] } });
+  await t.throwsAsync(missing.start(), { code: 'data-missing' });
+  await missing.stop();
+});
