@@ -115,12 +115,7 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
       bases,
       chain,
       network,
-      exchange: new BlobExchange({
-        network,
-        blobs,
-        logger,
-        onBadSource: (peer, facts) => peerInit.onEvent({ ...facts, event: 'source.refused', atMs: Date.now(), peer }),
-      }),
+      exchange: new BlobExchange({ network, blobs, logger }),
       trainer,
       training: new TrainingKeeper({ store, blobs, trainer, manifest, self, folder, getValue }),
       metrics,

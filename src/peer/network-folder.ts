@@ -1,7 +1,7 @@
 /**
  * The folder of one network in a peer's home: `<home>/networks/<first 16 hex digits of the network id>/` with
- * `manifest.toml` for people, `manifest.cbor` that counts, and beside them `peer.sqlite`, `blobs/`, `training/`,
- * `status.json` and `pid` of their own owners.
+ * `manifest.toml` for people, `manifest.cbor` that counts, and beside them what belongs to others: `peer.sqlite`,
+ * `blobs/`, `training/`, `lock.sqlite`, `status.json`.
  */
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -34,6 +34,8 @@ import type { TrainingKeeper } from './training-keeper.ts';
 const keptBases = 4;
 /** A joiner waits this long for a first answer before it trains by itself. */
 const firstAnswerMs = 15_000;
+/** A voter that was neither heard nor connected this long after the start is not waited for until it is. */
+const connectGraceMs = 8000;
 /** Rounds between two measurements of the base on held-out text. */
 const roundsBetweenLosses = 5;
 /** Messages of the next round that are kept until this peer gets there. */
@@ -70,6 +72,7 @@ export class PeerRuntime {
   #runner: RoundRunner | null = null;
   #early: SignedMessage[] = [];
   #silent: readonly string[] = [];
+  #openTrainers: readonly string[] = [];
   #advanced = Promise.withResolvers<void>();
   #answered = Promise.withResolvers<void>();
   #phase = 'sync';
@@ -139,6 +142,7 @@ export class PeerRuntime {
     const { metrics } = this.#parts;
     metrics.countRound(value, this.#runner?.hasContributed ?? false);
     this.#silent = this.#runner?.silent ?? [];
+    this.#openTrainers = this.#runner?.openTrainers ?? [];
     this.#runner?.stop();
     this.#advanced.resolve();
     this.#advanced = Promise.withResolvers();
@@ -284,6 +288,18 @@ export class PeerRuntime {
       await Promise.race([this.#answered.promise, giveUp]);
     }
     this.#emit({ event: 'peer.synced', round: this.#parts.chain.state.round - 1 });
+    void wait(connectGraceMs, undefined, { signal: this.#stopping.signal, ref: false })
+      .then(() => this.#giveUpAbsent())
+      .catch(() => undefined);
+  }
+
+  #giveUpAbsent(): void {
+    const connected = new Set(this.#parts.network.peers().map(({ id }) => this.#memberOf.get(id)));
+    for (const key of this.#runner?.silent ?? []) {
+      if (!connected.has(key)) {
+        this.#runner?.setReachable(key, false);
+      }
+    }
   }
 
   /** Has the base of the present round in memory and on the disk. @returns false if it must be tried again */
@@ -387,6 +403,7 @@ export class PeerRuntime {
         innerSteps: manifest.inner.steps,
         previous: chain.previous,
         quiet: this.#silent,
+        awaitedTrainers: this.#openTrainers,
         sign: (message) => signMessage(message, signer),
         isPreviousCertified: (value) => checkPreviousPrecommits(rules, state, value, verifier).outcome === 'accept',
       },

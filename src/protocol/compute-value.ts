@@ -36,21 +36,36 @@ export function computeTally(evidence: readonly VoteMessage[], voters: number): 
 }
 
 /**
- * Picks the q votes a proposer puts forward: those that list most, ties to the lower voter, so that what arrived late
- * at some is not lost. Any q votes would be valid.
+ * Picks the q votes a proposer puts forward: those that list most of what f + 1 votes list, so that nothing honest
+ * voters hold is lost and junk in a liar's vote counts for nothing; ties to the lower voter. Any q votes would be valid.
  * @param votes by voter index
+ * @param voters n
  */
-export function chooseEvidence(votes: ReadonlyMap<number, SignedMessage<VoteMessage>>, quorum: number): number[] {
-  const order = [...votes].sort(
-    ([a, voteA], [b, voteB]) => voteB.message.contributions.length - voteA.message.contributions.length || a - b,
+export function chooseEvidence(
+  votes: ReadonlyMap<number, SignedMessage<VoteMessage>>,
+  voters: number,
+  quorum: number,
+): number[] {
+  const { listed } = computeTally(
+    [...votes.values()].map(({ message }) => message),
+    voters,
   );
-  return order
+  const known = new Set(listed);
+  const scores = [...votes].map(([voter, { message }]) => ({
+    voter,
+    score: message.contributions.filter((contribution) => known.has(contribution)).length,
+  }));
+  return scores
+    .sort((a, b) => b.score - a.score || a.voter - b.voter)
     .slice(0, quorum)
-    .map(([voter]) => voter)
+    .map(({ voter }) => voter)
     .sort((a, b) => a - b);
 }
 
-/** Outcomes, weights and clips of everything the evidence lists, by ascending hash. */
+/**
+ * Outcomes, weights and clips of what the evidence lists, by ascending hash. A value names at most
+ * `round.maxContributions`: those of members first, then trainers', then what is unavailable, each by ascending hash.
+ */
 export function computeContributions(
   rules: ChainRules,
   tally: Tally,
@@ -59,21 +74,25 @@ export function computeContributions(
   const keyOf = new Map(tally.listed.map((hash) => [hash, contributionOf(hash).key]));
   const keys = [...keyOf.values()];
   const isTwice = (key: string): boolean => keys.indexOf(key) !== keys.lastIndexOf(key);
-  const included = tally.listed.filter((hash) => !isTwice(keyOf.get(hash)!));
   const members = new Map(rules.voters.map((voter) => [voter.key, voter.member]));
+  const isMember = (hash: string): boolean => members.has(keyOf.get(hash)!);
+  const listed = [...tally.listed.filter(isMember), ...tally.listed.filter((hash) => !isMember(hash))];
+  const named = listed.slice(0, rules.round.maxContributions);
+  const unavailable = tally.unavailable.slice(0, rules.round.maxContributions - named.length);
+  const included = named.filter((hash) => !isTwice(keyOf.get(hash)!));
   const shares = equalMean.computeShares(
     included.map((hash) => ({ key: keyOf.get(hash)!, member: members.get(keyOf.get(hash)!) ?? null })),
     { openSharePermille: rules.openSharePermille },
   );
   const entries: ValueContribution[] = [
-    ...tally.listed.map((contribution): ValueContribution => {
+    ...named.map((contribution): ValueContribution => {
       const position = included.indexOf(contribution);
       const key = keyOf.get(contribution)!;
       return position < 0
         ? { contribution, key, outcome: 'equivocated', weight: 0, clip: 0 }
         : { contribution, key, outcome: 'included', ...shares[position]! };
     }),
-    ...tally.unavailable.map(
+    ...unavailable.map(
       (contribution): ValueContribution => ({ contribution, key: null, outcome: 'unavailable', weight: 0, clip: 0 }),
     ),
   ];

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Manifest } from './manifest.ts';
+import { maxContributionsBound } from './messages.ts';
 
 /** −0 and 0 are one value, so they must be one encoding. */
 const dropSign = (value: number): number => value + 0;
@@ -69,7 +70,10 @@ const roundSchema = z.strictObject({
   viewGrowthPermille: count(0, 10_000).default(500).describe('growth of the timeouts with every view, in thousandths'),
   maxViewMs: milliseconds().default(120_000).describe('longest timeout of a view'),
   memory: count(1, 1024).default(8).describe('rounds that a peer keeps and answers for (K)'),
-  maxContributions: count(1, 4096).default(256).describe('most contributions of one round'),
+  openGracePermille: count(0, 10_000)
+    .default(500)
+    .describe('how much longer than the slowest member trainers that are not voters are waited for, in thousandths'),
+  maxContributions: count(1, maxContributionsBound).default(256).describe('most contributions of one round'),
 });
 
 const heldOutSchema = z.strictObject({

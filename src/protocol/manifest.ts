@@ -38,6 +38,7 @@ export interface RoundRules {
   readonly viewGrowthPermille: number;
   readonly maxViewMs: number;
   readonly memory: number;
+  readonly openGracePermille: number;
   readonly maxContributions: number;
 }
 

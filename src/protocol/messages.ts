@@ -12,8 +12,11 @@ import { decodeRecord, encodeRecord, type FieldKind, type RecordFields } from '.
 /** Hard cap of a signed envelope on the wire, bytes. */
 export const maxEnvelopeBytes = 65_536;
 
-/** Most contributions a vote or value may name; the manifest's `round.maxContributions` is at most this. */
-export const maxContributionsBound = 1024;
+/**
+ * Most contributions a vote or value may name: with 128 voters a value of this many still fits into an envelope. The
+ * manifest's `round.maxContributions` is at most this.
+ */
+export const maxContributionsBound = 376;
 
 interface Header {
   readonly version: 1;

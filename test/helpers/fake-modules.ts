@@ -7,11 +7,12 @@ import type { CliContext } from '../../src/cli/cli-context.ts';
 import type { PeerModules } from '../../src/cli/peer-modules.ts';
 import { TapestryError } from '../../src/protocol/errors.ts';
 import { computeHash } from '../../src/protocol/hash.ts';
+import type { Manifest } from '../../src/protocol/manifest.ts';
 import { createExampleManifest } from './example-manifest.ts';
 import { type FakeFaults, FakePeer } from './fake-peer.ts';
 
 /** The manifest that the fake `fetchManifest` finds at every address. */
-export const fetchedManifest = createExampleManifest(4, { name: 'fetched' });
+export const fetchedManifest: Manifest = createExampleManifest(4, { name: 'fetched' });
 
 /** Fake layers. `refuse`: the home whose peer cannot be made. */
 export function createFakeModules(faults: FakeFaults & { readonly refuse?: string } = {}): PeerModules {

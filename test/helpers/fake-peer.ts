@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Peer, PeerEvent, PeerInit, PeerStatus } from '../../src/peer/peer.ts';
+import { HomeLock } from '../../src/peer/storage/home-lock.ts';
 import { computeHash, encodeUint64 } from '../../src/protocol/hash.ts';
 import { toHex } from '../../src/protocol/hex.ts';
 
@@ -25,6 +26,7 @@ const roundMs = 5;
 export class FakePeer implements Peer {
   readonly #init: PeerInit;
   readonly #faults: FakeFaults;
+  readonly #lock: HomeLock;
   readonly #done = Promise.withResolvers<PeerStatus>();
   #round: number;
   #timer: NodeJS.Timeout | null = null;
@@ -33,6 +35,7 @@ export class FakePeer implements Peer {
   constructor(init: PeerInit, faults: FakeFaults) {
     this.#init = init;
     this.#faults = faults;
+    this.#lock = new HomeLock(init.networkFolder);
     this.#round = existsSync(this.#file) ? Number(readFileSync(this.#file, 'utf8')) : 0;
   }
 
@@ -46,6 +49,7 @@ export class FakePeer implements Peer {
   async stop(): Promise<void> {
     if (this.#faults.stubborn) await new Promise(() => {});
     if (this.#timer !== null) clearInterval(this.#timer);
+    this.#lock.release();
   }
 
   status(): PeerStatus {
@@ -101,7 +105,7 @@ export class FakePeer implements Peer {
     }
     this.#round++;
     writeFileSync(this.#file, String(this.#round));
-    this.#emit('round.certified', { round: this.#round - 1, root: this.#root(this.#round), included: 4, rejected: 0 });
+    this.#emit('round.certified', { round: this.#round, root: this.#root(this.#round), included: 4, rejected: 0 });
     this.#emit('loss.measured', { round: this.#round, mean: 5.5 / (1 + this.#round), perKind: {} });
   }
 

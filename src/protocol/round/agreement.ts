@@ -48,6 +48,8 @@ export interface AgreementHost {
   isValid(value: string): boolean | null;
   /** the bytes' hash of a value this voter would propose, once it is complete; `null`: not yet */
   getValue(): string | null;
+  /** false for a voter that was not heard and is not connected: its turn is cut short */
+  isExpected(voter: number): boolean;
   propose(view: number, value: string, validView: number): void;
   prevote(view: number, value: string | null): void;
   precommit(view: number, value: string | null): void;
@@ -63,6 +65,9 @@ export interface AgreementInit {
   readonly timeouts: ViewTimeouts;
   readonly state: AgreementState;
 }
+
+/** A proposer that nobody hears gets this share of its time; timeouts are local, so nothing but patience depends on it. */
+const absentShare = 1 / 8;
 
 /** A value that a quorum precommitted. */
 export interface Decision {
@@ -154,7 +159,9 @@ export class Agreement {
   /** Line 11: begins a view. */
   startView(view: number, nowMs: number): void {
     this.#state = { ...this.#state, view, step: 'propose' };
-    this.#schedule('propose', view, this.#init.timeouts.proposeMs, nowMs);
+    const { proposeMs } = this.#init.timeouts;
+    const isExpected = this.#host.isExpected(this.#init.proposerOf(view));
+    this.#schedule('propose', view, isExpected ? proposeMs : Math.ceil(proposeMs * absentShare), nowMs);
   }
 
   /** After a restart: goes on in the stored view, its timer started afresh. */

@@ -33,6 +33,8 @@ export class RoundMachine {
   readonly #expected: Set<number>;
   readonly #heard: Set<number> = new Set();
   #accepted: Set<string> | null = null;
+  /** when every expected member had committed */
+  #completeAtMs: number | null = null;
   #work: TrainedWork | null = null;
   #revealAtMs: number | null = null;
   #votedAtMs: number | null = null;
@@ -62,6 +64,7 @@ export class RoundMachine {
       {
         isValid: (value) => this.#desk.isValid(value),
         getValue: () => this.#desk.build(),
+        isExpected: (voter) => voter === this.#self || this.#expected.has(voter),
         propose: (view, value, validView) =>
           this.#say({ ...this.#header(), type: 'proposal', view, validView, value: this.#desk.getBytes(value)! }),
         prevote: (view, value) => this.#say({ ...this.#header(), type: 'prevote', view, value }),
@@ -133,7 +136,9 @@ export class RoundMachine {
       return this.#agreement.deadlineMs;
     }
     if (this.#revealAtMs === null) {
-      return startedAtMs + state.trainDeadlineMs;
+      const trainEndsAtMs = startedAtMs + state.trainDeadlineMs;
+      const isGrace = this.#accepted === null && this.#completeAtMs !== null;
+      return isGrace ? Math.min(trainEndsAtMs, this.#graceEndsAtMs(this.#completeAtMs!)) : trainEndsAtMs;
     }
     return this.#votedAtMs === null ? this.#revealAtMs + rules.round.revealMs : this.#votedAtMs + rules.round.voteMs;
   }
@@ -141,6 +146,11 @@ export class RoundMachine {
   /** Every message of the round, own ones first sent included: what a peer that missed some is given. */
   messages(): Iterable<SignedMessage> {
     return this.#book.messages();
+  }
+
+  /** Keys of trainers that are no voters and committed in this round, in time or not. */
+  get openTrainers(): string[] {
+    return [...this.#book.commits.keys()].filter((key) => this.#book.voterOf(key) === null);
   }
 
   /** This peer's key, hex. */
@@ -291,14 +301,27 @@ export class RoundMachine {
     return revealed.length > computeFaultBound(this.#init.rules.voters.length);
   }
 
+  /** Every expected member committed, and trainers that did so last time had their grace. */
+  #isComplete(nowMs: number): boolean {
+    const isMissing = this.#init.awaitedTrainers.some((key) => !this.#book.commits.has(key));
+    return this.#completeAtMs !== null && (!isMissing || nowMs >= this.#graceEndsAtMs(this.#completeAtMs));
+  }
+
+  #graceEndsAtMs(completeAtMs: number): number {
+    const { startedAtMs, rules } = this.#init;
+    return completeAtMs + Math.ceil(((completeAtMs - startedAtMs) * rules.round.openGracePermille) / 1000);
+  }
+
   #close(nowMs: number): void {
     if (this.#accepted !== null || this.#self === null) {
       return;
     }
     const voters = this.#init.rules.voters;
     const everyone = [...this.#expected].every((voter) => this.#book.commits.has(voters[voter]!.key));
-    const complete = everyone && this.#sent.has('commit');
-    if (complete || this.#isRevealing() || this.#isPastTraining(nowMs) || this.#isOvertaken()) {
+    if (everyone && this.#sent.has('commit')) {
+      this.#completeAtMs ??= nowMs;
+    }
+    if (this.#isComplete(nowMs) || this.#isRevealing() || this.#isPastTraining(nowMs) || this.#isOvertaken()) {
       this.#accepted = new Set([...this.#book.commits.values()].map(({ hash }) => hash));
       this.#say({ ...this.#header(), type: 'closed' });
       this.#enter('commit');

@@ -98,7 +98,7 @@ export function buildValue(
   if (sources.votes.size < quorum) {
     return null;
   }
-  const voters = chooseEvidence(sources.votes, quorum);
+  const voters = chooseEvidence(sources.votes, rules.voters.length, quorum);
   const signed = voters.map((voter) => sources.votes.get(voter)!);
   const outcome = computeOutcome(
     rules,

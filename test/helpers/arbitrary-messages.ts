@@ -1,0 +1,61 @@
+/** Random messages and values of the right shape, for properties. What they say means nothing. */
+import fc from 'fast-check';
+import type { Message, MessageType } from '../../src/protocol/messages.ts';
+import type { Value } from '../../src/protocol/value.ts';
+
+const hex = (bytes: number): fc.Arbitrary<string> =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array) => Buffer.from(array).toString('hex'));
+const hash = hex(32);
+const uint = fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: Number.MAX_SAFE_INTEGER }));
+const hashes = fc.uniqueArray(hash, { maxLength: 12 }).map((list) => list.sort());
+const header = { version: fc.constant(1 as const), network: hash, round: uint.map((n) => n || 1), key: hash };
+const is = <T extends MessageType>(type: T): fc.Arbitrary<T> => fc.constant(type);
+const hashOrNil = fc.option(hash, { nil: null });
+
+/** A message of any type. */
+export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ type: is('commit'), ...header, commitment: hash, workRoot: hash }),
+  fc.record({ type: is('closed'), ...header }),
+  fc.record({
+    type: is('contribution'),
+    ...header,
+    base: hash,
+    body: hash,
+    salt: hash,
+    innerSteps: uint,
+    tokens: uint,
+  }),
+  fc.record({ type: is('vote'), ...header, contributions: hashes }),
+  fc.tuple(fc.nat({ max: 10_000 }), fc.nat({ max: 10_000 }), fc.uint8Array({ maxLength: 300 })).chain(([a, b, value]) =>
+    fc.record({
+      type: is('proposal'),
+      ...header,
+      view: fc.constant(Math.max(a, b)),
+      validView: fc.constant(Math.min(a, b) - 1),
+      value: fc.constant(value),
+    }),
+  ),
+  fc.record({ type: is('prevote'), ...header, view: uint, value: hashOrNil }),
+  fc.record({ type: is('precommit'), ...header, view: uint, value: hashOrNil }),
+);
+
+/** A value of any content. */
+export const anyValue: fc.Arbitrary<Value> = fc.record({
+  type: fc.constant('value' as const),
+  ...{ version: header.version, network: hash, round: header.round },
+  ...{ previous: hash, base: hash, next: hash, state: hash },
+  evidence: fc.array(fc.record({ voter: uint, vote: hash }), { maxLength: 6 }),
+  contributions: fc.array(
+    fc.record({
+      contribution: hash,
+      key: hashOrNil,
+      outcome: fc.constantFrom('included' as const, 'unavailable' as const, 'equivocated' as const),
+      weight: uint,
+      clip: uint,
+    }),
+    { maxLength: 8 },
+  ),
+  beacon: hash,
+  precommitView: uint,
+  precommits: fc.array(fc.record({ voter: uint, signature: hex(64) }), { maxLength: 6 }),
+});

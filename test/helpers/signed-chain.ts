@@ -1,0 +1,55 @@
+/** A chain with real signatures, without rounds: keys, rules, and certificates of whatever value a test wants. */
+import { chainBeacon } from '../../src/protocol/beacon.ts';
+import type { Certificate } from '../../src/protocol/certificate.ts';
+import type { ChainRules, ChainState } from '../../src/protocol/chain.ts';
+import { computeValue, type ValueParts } from '../../src/protocol/compute-value.ts';
+import { signMessage } from '../../src/protocol/envelope.ts';
+import { fromHex, toHex } from '../../src/protocol/hex.ts';
+import { createFastSigner, type Signer } from '../../src/protocol/signature.ts';
+import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
+import { createTestRules, madeUp } from './round-node.ts';
+
+/** Rules whose voters have real keys, and their signers by voter index. */
+export function createSignedRules(voters: number): { readonly rules: ChainRules; readonly signers: readonly Signer[] } {
+  const signers = Array.from({ length: voters }, (_, index) => createFastSigner(fromHex(madeUp(`seed ${index}`))));
+  const keys = signers.map((signer) => toHex(signer.publicKey));
+  const rules = { ...createTestRules(voters), beacon: chainBeacon };
+  return { rules: { ...rules, voters: keys.map((key, index) => ({ member: `m${index}`, key })) }, signers };
+}
+
+/** Precommits for a value hash by the given voters, in the given order. */
+export function signPrecommits(
+  rules: ChainRules,
+  signers: readonly Signer[],
+  claim: { readonly round: number; readonly view: number; readonly value: string | null },
+  voters: readonly number[],
+): PrecommitSignature[] {
+  return voters.map((voter) => {
+    const { key } = rules.voters[voter]!;
+    const header = { version: 1, network: rules.network, key } as const;
+    return { voter, signature: signMessage({ type: 'precommit', ...header, ...claim }, signers[voter]!).signature };
+  });
+}
+
+/** The value of the next round with nobody's contribution, changed as a test wants, and its certificate. */
+export function certify(
+  rules: ChainRules,
+  signers: readonly Signer[],
+  state: ChainState,
+  options: {
+    readonly parts?: Partial<ValueParts>;
+    readonly next?: string;
+    readonly changes?: Partial<Value>;
+    readonly view?: number;
+    readonly voters: readonly number[];
+  },
+): { readonly value: Value; readonly hash: string; readonly certificate: Certificate } {
+  const evidence = options.voters.map((voter) => ({ voter, vote: madeUp(`vote ${voter}`) }));
+  const parts = { evidence, contributions: [], precommitView: 0, precommits: [], ...options.parts };
+  const value = { ...computeValue(rules, state, parts, options.next ?? state.base), ...options.changes };
+  const bytes = encodeValue(value);
+  const hash = computeValueHash(bytes);
+  const view = options.view ?? 0;
+  const precommits = signPrecommits(rules, signers, { round: state.round, view, value: hash }, options.voters);
+  return { value, hash, certificate: { version: 1, value: bytes, view, precommits } };
+}
