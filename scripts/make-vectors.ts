@@ -291,15 +291,19 @@ function makeWeightsVectors(): WeightsVector[] {
     entries,
     weights: computeEqualWeights(entries, { openSharePermille }),
   });
+  const crowd = Array.from({ length: 16 }, (_, index) => open((32 + index).toString(16)));
   return [
     make('nobody', 250),
     make('one member', 250, member('01', 'a')),
     make('three members', 250, member('01', 'a'), member('02', 'b'), member('03', 'c')),
     make('two peers of one member share its weight', 250, member('01', 'a'), member('02', 'b'), member('03', 'b')),
     make('trainers below the open share', 500, open('09'), member('01', 'a'), member('02', 'b'), member('03', 'c')),
+    make('trainers at the open share', 250, open('09'), member('01', 'a'), member('02', 'b'), member('03', 'c')),
     make('trainers above the open share', 250, member('01', 'a'), open('07'), open('08'), open('09')),
+    make('a crowd of trainers', 250, member('01', 'a'), member('02', 'b'), member('03', 'b'), ...crowd),
     make('trainers alone', 333, open('07'), open('08')),
     make('no open share', 0, member('01', 'a'), open('07')),
+    make('all of it is open', 1000, member('01', 'a'), open('07'), open('08')),
   ];
 }
 

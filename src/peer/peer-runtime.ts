@@ -4,34 +4,23 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkPreviousPrecommits } from '../protocol/certificate.ts';
-import type { ChainRules } from '../protocol/chain.ts';
-import type { BodyShape } from '../protocol/compressor/index.ts';
-import { computeBodyLength } from '../protocol/compressor/index.ts';
-import { getWeightedBodies } from '../protocol/compute-value.ts';
 import { openEnvelope, type SignedMessage, signMessage } from '../protocol/envelope.ts';
+import { TapestryError } from '../protocol/errors.ts';
 import { fromHex } from '../protocol/hex.ts';
-import type { Manifest } from '../protocol/manifest.ts';
 import type { RoundOutput } from '../protocol/round/round-types.ts';
-import type { Signer, Verifier } from '../protocol/signature.ts';
 import type { SyncRequest, SyncResponse } from '../protocol/sync-messages.ts';
 import { decodeValue, type Value } from '../protocol/value.ts';
-import type { Trainer } from '../trainer/trainer.ts';
 import type { AddressBook } from './address-book.ts';
-import type { BaseKeeper } from './base-keeper.ts';
-import type { ChainKeeper } from './chain-keeper.ts';
+import { BaseProvider } from './base-provider.ts';
+import { describeStatus } from './describe-status.ts';
 import { computePeerId } from './identity.ts';
-import type { MessageVerdict, Network } from './network/network.ts';
-import type { PeerInit, PeerStatus, UntimedEvent } from './peer.ts';
-import type { PeerMetrics } from './peer-metrics.ts';
+import type { MessageVerdict } from './network/network.ts';
+import type { PeerStatus, UntimedEvent } from './peer.ts';
+import type { PeerParts } from './peer-parts.ts';
 import { RoundRunner } from './round-runner.ts';
-import type { BlobExchange } from './storage/blob-exchange.ts';
-import type { BlobStore } from './storage/blob-store.ts';
-import type { Store, StoredMessage } from './storage/store.ts';
+import type { StoredMessage } from './storage/store.ts';
 import { createSyncRequest, type Synchroniser } from './synchroniser.ts';
-import type { TrainingKeeper } from './training-keeper.ts';
 
-/** Bases kept on the disk to serve to others: the one in use and some before it. */
-const keptBases = 4;
 /** A joiner waits this long for a first answer before it trains by itself. */
 const firstAnswerMs = 15_000;
 /** A voter that was neither heard nor connected this long after the start is not waited for until it is. */
@@ -40,28 +29,6 @@ const connectGraceMs = 8000;
 const roundsBetweenLosses = 5;
 /** Messages of the next round that are kept until this peer gets there. */
 const maxEarlyMessages = 4096;
-
-/** The parts of a peer. */
-export interface PeerParts {
-  readonly init: PeerInit;
-  readonly manifest: Manifest;
-  readonly rules: ChainRules;
-  readonly shape: BodyShape;
-  /** this peer's key, hex */
-  readonly self: string;
-  readonly signer: Signer;
-  readonly verifier: Verifier;
-  readonly store: Store;
-  readonly blobs: BlobStore;
-  readonly bases: BaseKeeper;
-  readonly chain: ChainKeeper;
-  readonly network: Network;
-  readonly exchange: BlobExchange;
-  readonly trainer: Trainer;
-  readonly training: TrainingKeeper;
-  readonly metrics: PeerMetrics;
-  readonly nowMs: () => number;
-}
 
 /** The running peer. */
 export class PeerRuntime {
@@ -79,9 +46,12 @@ export class PeerRuntime {
   #synchroniser: Synchroniser | null = null;
   #addresses: AddressBook | null = null;
   #playing: Promise<void> = Promise.resolve();
+  readonly #provider: BaseProvider;
 
   constructor(parts: PeerParts) {
     this.#parts = parts;
+    const notifier = { emit: (event: UntimedEvent) => this.#emit(event), poke: () => this.#synchroniser?.poke() };
+    this.#provider = new BaseProvider({ ...parts, ...notifier });
     this.#memberOf = new Map(parts.rules.voters.map(({ key }) => [computePeerId(fromHex(key)), key]));
   }
 
@@ -199,35 +169,7 @@ export class PeerRuntime {
 
   /** The peer as people see it. */
   status(): PeerStatus {
-    const { init, chain, metrics, network, shape, rules, nowMs } = this.#parts;
-    const round = this.#runner?.status;
-    const { bytesSent, bytesReceived } = network.traffic();
-    return {
-      id: network.id,
-      home: init.home,
-      network: rules.network,
-      round: chain.state.round - 1,
-      phase: this.#phase,
-      view: round?.view ?? 0,
-      deadlineMs: round?.deadlineMs ?? null,
-      waitingFor: round?.waitingFor ?? [],
-      root: chain.state.base,
-      heldOutLoss: { first: metrics.losses.first, last: metrics.losses.last },
-      heldOutLossPerKind: metrics.losses.perKind,
-      ownLoss: metrics.losses.own,
-      bytesSent,
-      bytesReceived,
-      contributions: { included: metrics.included, rejected: metrics.rejected },
-      connected: network.peers().length,
-      roundOverhead: metrics.overhead,
-      parameters: shape.length,
-      bodyBytesPerParameter: computeBodyLength(shape.length, shape) / shape.length,
-      trainMsTotal: metrics.trainMs,
-      roundMsTotal: metrics.roundMs,
-      pid: process.pid,
-      updatedAtMs: nowMs(),
-      addresses: network.addresses(),
-    };
+    return describeStatus(this.#parts, this.#phase, this.#runner?.status ?? null);
   }
 
   #emit(event: UntimedEvent): void {
@@ -265,7 +207,7 @@ export class PeerRuntime {
     while (!signal.aborted) {
       const startedAtMs = nowMs();
       const { round } = chain.state;
-      if (!(await this.#prepareBase())) {
+      if (!(await this.#provider.provide(signal))) {
         continue;
       }
       const isLast = init.untilRound !== null && round > init.untilRound;
@@ -302,61 +244,6 @@ export class PeerRuntime {
     }
   }
 
-  /** Has the base of the present round in memory and on the disk. @returns false if it must be tried again */
-  async #prepareBase(): Promise<boolean> {
-    const { chain, bases, blobs, exchange, network } = this.#parts;
-    const { signal } = this.#stopping;
-    const { round, base } = chain.state;
-    if ((await bases.use(base)) || ((await this.#recompute(round - 1)) && (await bases.use(base)))) {
-      await this.#forgetBases();
-      return true;
-    }
-    this.#phase = 'apply';
-    const peers = (): string[] => network.peers().map(({ id }) => id);
-    const options = { sizeBytes: bases.sizeBytes, peers, signal };
-    try {
-      await exchange.fetchBlob(base, options);
-      this.#emit({ event: 'base.fetched', round, root: base });
-    } catch {
-      // Nobody gave it: perhaps the chain went on meanwhile, and another one is wanted.
-      await wait(500, undefined, { signal }).catch(() => undefined);
-      this.#synchroniser?.poke();
-    }
-    return blobs.has(base) && chain.state.base === base && bases.use(base);
-  }
-
-  /** Computes the base after a certified round again from the one before it, if all of its parts are here. */
-  async #recompute(round: number): Promise<boolean> {
-    const { chain, bases, blobs, store, rules, verifier } = this.#parts;
-    const value = chain.getValue(round);
-    if (value === null || !(bases.holds(value.base) || (blobs.has(value.base) && (await bases.use(value.base))))) {
-      return false;
-    }
-    const weighted = getWeightedBodies(rules, value, (hash) => {
-      const envelope = store.getMessage(fromHex(hash));
-      const opened = envelope === null ? null : openEnvelope(envelope, rules.network, verifier);
-      return opened?.outcome === 'accept' && opened.value.message.type === 'contribution'
-        ? opened.value.message.body
-        : null;
-    });
-    if (weighted === null || weighted.some(({ body }) => !blobs.has(body))) {
-      return false;
-    }
-    const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
-    if (next !== value.next) {
-      this.#emit({ event: 'warning', round, message: `This peer computed another base for round ${round}.` });
-    }
-    return next === value.next;
-  }
-
-  async #forgetBases(): Promise<void> {
-    const { chain, blobs } = this.#parts;
-    const value = chain.getValue(chain.state.round - keptBases);
-    if (value !== null && value.base !== chain.state.base) {
-      await blobs.delete(value.base);
-    }
-  }
-
   /** Measures the base: the first, every few rounds, and the last. */
   async #measure(round: number, isLast: boolean): Promise<void> {
     const { trainer, bases, chain, manifest, metrics, init } = this.#parts;
@@ -372,11 +259,26 @@ export class PeerRuntime {
       metrics.setHeldOut(evaluation);
       this.#emit({ event: 'loss.measured', round: round - 1, mean: evaluation.mean, perKind: evaluation.perKind });
       if (init.data.kind === 'path') {
-        metrics.setOwn((await trainer.evaluate(path, { sequencesPerKind, heldOut: 'own', signal })).mean);
+        await this.#measureOwn(path);
       }
     } catch (error) {
       if (!signal.aborted) {
         this.#emit({ event: 'warning', round, message: `The base could not be measured: ${(error as Error).message}` });
+      }
+    }
+  }
+
+  /** For the owner's eyes: how the base does on the part of the owner's own text that is never trained on. */
+  async #measureOwn(path: string): Promise<void> {
+    const { trainer, manifest, metrics } = this.#parts;
+    const { sequencesPerKind } = manifest.heldOut;
+    const options = { sequencesPerKind, heldOut: 'own' as const, signal: this.#stopping.signal };
+    try {
+      metrics.setOwn((await trainer.evaluate(path, options)).mean);
+    } catch (error) {
+      // Little text leaves no validation part: nothing to measure, and nothing wrong.
+      if (!(error instanceof TapestryError && error.code === 'held-out-too-small')) {
+        throw error;
       }
     }
   }

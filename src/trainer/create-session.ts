@@ -1,6 +1,7 @@
 /** Options and errors of every ONNX Runtime session: how threads and memory are used. spec/trainer.md#sessions */
-import { InferenceSession } from 'onnxruntime-node';
+
 import { TapestryError } from '../protocol/errors.ts';
+import { InferenceSession } from './onnx-runtime.ts';
 
 /**
  * A session on the CPU.

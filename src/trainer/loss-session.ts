@@ -3,11 +3,12 @@
  *
  * S = sequences, B = batch, T = tokens
  */
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+
 import { computeModelLayout, type ModelConfig, type ModelLayout } from '../protocol/model.ts';
 import { createSession } from './create-session.ts';
 import type { BatchShape } from './graph/decoder.ts';
 import { encodeLossGraph } from './graph/training-graph.ts';
+import { type InferenceSession, Tensor } from './onnx-runtime.ts';
 import { tensorViews } from './training-session.ts';
 
 /** A compiled loss graph. */

@@ -4,12 +4,13 @@
  *
  * H = steps of a run, B = batch, T = tokens, N = parameters
  */
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+
 import { computeModelLayout, type ModelConfig, type ModelLayout } from '../protocol/model.ts';
 import { createSession } from './create-session.ts';
 import type { InnerOptimizerConfig } from './graph/adamw.ts';
 import type { BatchShape } from './graph/decoder.ts';
 import { encodeTrainingGraph, prefixes } from './graph/training-graph.ts';
+import { type InferenceSession, Tensor } from './onnx-runtime.ts';
 
 /** Everything that a step changes; three vectors of length N in layout order. Moments are scaled (spec/trainer.md). */
 export interface TrainingState {

@@ -34,16 +34,40 @@ test('the peers of one member share what one peer alone would weigh', (t) => {
   t.deepEqual(computeEqualWeights(entries, { openSharePermille: 250 }), [2 ** 29, 2 ** 28, 2 ** 28]);
 });
 
-test('what the open share cuts is not given to the members', (t) => {
+test('trainers share at most the open share, however many they are, and members have the rest', (t) => {
+  const trainers = Array.from({ length: 300 }, (_, index) => ({ key: `t${index}`, member: null }));
+  const entries = [{ key: '1', member: 'a' }, { key: '2', member: 'b' }, ...trainers];
+  const weights = computeEqualWeights(entries, { openSharePermille: 100 });
+  const open = Math.floor(2 ** 30 / 10);
+  t.deepEqual(weights.slice(0, 2), [Math.floor((2 ** 30 - open) / 2), Math.floor((2 ** 30 - open) / 2)]);
+  t.deepEqual(new Set(weights.slice(2)), new Set([Math.floor(open / 300)]));
+});
+
+test('below the open share a trainer weighs what a member weighs', (t) => {
+  const entries = [
+    { key: '1', member: 'a' },
+    { key: '2', member: 'b' },
+    { key: '3', member: 'c' },
+    { key: '4', member: null },
+  ];
+  t.deepEqual(computeEqualWeights(entries, { openSharePermille: 250 }), Array(4).fill(2 ** 28));
+});
+
+test('trainers alone weigh the open share, and the part of the members stays on the base', (t) => {
+  const entries = [
+    { key: '1', member: null },
+    { key: '2', member: null },
+  ];
+  t.deepEqual(computeEqualWeights(entries, { openSharePermille: 250 }), [2 ** 27, 2 ** 27]);
+  t.deepEqual(computeEqualWeights(entries, { openSharePermille: 1000 }), [2 ** 29, 2 ** 29]);
+});
+
+test('with an open share of nothing trainers weigh nothing and cost nothing', (t) => {
   const entries = [
     { key: '1', member: 'a' },
     { key: '2', member: null },
-    { key: '3', member: null },
-    { key: '4', member: null },
   ];
-  const weights = computeEqualWeights(entries, { openSharePermille: 100 });
-  t.is(weights[0], 2 ** 28);
-  t.is(weights[1], Math.floor(Math.floor(2 ** 30 / 10) / 3));
+  t.deepEqual(computeEqualWeights(entries, { openSharePermille: 0 }), [2 ** 30, 0]);
 });
 
 test('nobody weighs nothing', (t) => {
@@ -78,19 +102,41 @@ test('weights are whole, sum to at most 1, and the trainers to at most the open 
   t.pass();
 });
 
-test('every member weighs the same, to the floor of its peers, and exactly its share', (t) => {
+test('every member weighs the same, to the floor of its peers', (t) => {
   fc.assert(
     fc.property(entriesAndShare, ({ entries, openSharePermille }) => {
       const weights = computeEqualWeights(entries, { openSharePermille });
       const members = new Set(entries.flatMap(({ member }) => (member === null ? [] : [member])));
-      const trainers = entries.filter(({ member }) => member === null).length;
+      const trainers = BigInt(entries.filter(({ member }) => member === null).length);
+      const count = BigInt(members.size) + trainers;
+      const share = BigInt(openSharePermille);
+      // The rules again, in whole numbers of any size.
+      const cap = (2n ** 30n * share) / 1000n;
+      const open = count === 0n ? 0n : 1000n * trainers > share * count ? cap : (2n ** 30n * trainers) / count;
       return [...members].every((member) => {
         const own = weights.filter((_, index) => entries[index]!.member === member);
-        const divisor = BigInt((members.size + trainers) * own.length);
-        return own.every((weight) => BigInt(weight) === 2n ** 30n / divisor);
+        const divisor = BigInt(members.size * own.length);
+        return own.every((weight) => BigInt(weight) === (2n ** 30n - open) / divisor);
       });
     }),
     { seed: 20_264, numRuns: 1000 },
+  );
+  t.pass();
+});
+
+test('no crowd of trainers takes more from the members than the open share', (t) => {
+  fc.assert(
+    fc.property(entriesAndShare, fc.nat({ max: 2000 }), ({ entries, openSharePermille }, crowd) => {
+      const members = entries.filter(({ member }) => member !== null);
+      const trainers = Array.from({ length: crowd }, (_, index) => ({ key: `crowd-${index}`, member: null }));
+      const alone = computeEqualWeights(members, { openSharePermille });
+      const crowded = computeEqualWeights([...members, ...trainers], { openSharePermille });
+      // A weight is floored twice, so it may fall short of its exact part by less than 2.
+      return alone.every(
+        (weight, index) => (weight * (1000 - openSharePermille)) / 1000 - crowded[index]! < 2 && crowded[index]! <= weight,
+      );
+    }),
+    { seed: 20_266, numRuns: 300 },
   );
   t.pass();
 });

@@ -1,10 +1,10 @@
 import test from 'ava';
-import { Tensor } from 'onnxruntime-node';
 import { computeInitialBase } from '../../src/protocol/initial-base.ts';
 import { computeModelLayout } from '../../src/protocol/model.ts';
 import { presets } from '../../src/protocol/presets.ts';
 import { createSession } from '../../src/trainer/create-session.ts';
 import { encodeGradientGraph, encodeTrainingGraph } from '../../src/trainer/graph/training-graph.ts';
+import { Tensor } from '../../src/trainer/onnx-runtime.ts';
 import { computeLearningRate } from '../../src/trainer/step-scalars.ts';
 import { TrainingSession, tensorViews } from '../../src/trainer/training-session.ts';
 import { createNumbers, relativeDistance } from './helpers/numbers.ts';

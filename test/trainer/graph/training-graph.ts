@@ -1,9 +1,9 @@
 import test from 'ava';
-import { Tensor } from 'onnxruntime-node';
 import { computeModelLayout, type ModelConfig } from '../../../src/protocol/model.ts';
 import { createSession } from '../../../src/trainer/create-session.ts';
 import { encodeGradientGraph } from '../../../src/trainer/graph/training-graph.ts';
 import { LossSession } from '../../../src/trainer/loss-session.ts';
+import { Tensor } from '../../../src/trainer/onnx-runtime.ts';
 import { tensorViews } from '../../../src/trainer/training-session.ts';
 import { compare, doubleTensors } from '../helpers/gradient-check.ts';
 import { createNumbers, relativeDistance } from '../helpers/numbers.ts';

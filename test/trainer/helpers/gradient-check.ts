@@ -1,9 +1,10 @@
 /** Compares recorded gradients with central differences, in doubles. */
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+
 import { createSession } from '../../../src/trainer/create-session.ts';
 import { Tape } from '../../../src/trainer/graph/tape.ts';
 import { encodeModel, type Value } from '../../../src/trainer/onnx/encode-model.ts';
 import { GraphBuilder } from '../../../src/trainer/onnx/graph-builder.ts';
+import { type InferenceSession, Tensor } from '../../../src/trainer/onnx-runtime.ts';
 import { createNumbers } from './numbers.ts';
 
 /** Named double arrays. */

@@ -1,0 +1,139 @@
+/** `tapestry-peer doctor`: checks what a peer needs on this machine and says what to do about what is missing. */
+import { statfs } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import type { Config } from '../../peer/config.ts';
+import { listNetworkFolders, openNetworkFolder } from '../../peer/network-folder.ts';
+import { TapestryError } from '../../protocol/errors.ts';
+import { type CliContext, exitCodes, printerFor, printJson } from '../cli-context.ts';
+import { addPeerOptions, configure, type Execute, type PeerFlags } from '../command-options.ts';
+import { formatBytes } from '../ui/format.ts';
+import { chooseSymbols, supportsUnicode } from '../ui/symbols.ts';
+
+/** What one check came to. */
+export interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warning' | 'problem';
+  readonly found: string;
+  /** what to do; only where something is not right */
+  readonly remedy?: string;
+}
+
+const neededNode = 24;
+const wantedMemory = 1e9;
+const wantedDisk = 1e9;
+
+/** Declares the command. */
+export function addDoctorCommand(program: Command, execute: Execute): void {
+  addPeerOptions(program.command('doctor'))
+    .description('check Node, memory, disk, port, identity and the training runtime; exit code 1 if one fails')
+    .action((flags: PeerFlags) => execute((context) => examine(context, flags)));
+}
+
+async function examine(context: CliContext, flags: PeerFlags): Promise<number> {
+  const config = await configure(context, flags);
+  const home = config.home.value;
+  const findings = [
+    checkNode(),
+    checkMemory(freemem()),
+    await checkDisk(home),
+    await attempt('port', () => checkPort(config)),
+    await attempt('identity', () => checkIdentity(home)),
+    await attempt('networks', () => checkNetworks(home)),
+    await attempt('training', checkTraining),
+  ];
+  const problems = findings.filter((finding) => finding.state === 'problem').length;
+  if (flags.json) printJson(context, { healthy: problems === 0, findings });
+  const print = printerFor(context, flags.json ?? false);
+  const symbols = chooseSymbols(supportsUnicode(context.environment));
+  const marks = { ok: symbols.done, warning: symbols.waiting, problem: symbols.lost };
+  for (const { check, state, found, remedy } of findings) {
+    print(`${marks[state]} ${check.padEnd(9)} ${found}`);
+    if (remedy !== undefined) print(`            ${remedy}`);
+  }
+  return problems === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Runs a check; what it throws is its finding. */
+async function attempt(check: string, run: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await run();
+  } catch (error) {
+    const remedy = error instanceof TapestryError ? error.remedy : 'Run npm ci again in this folder.';
+    return { check, state: 'problem', found: (error as Error).message.split('\n')[0]!, remedy };
+  }
+}
+
+function checkNode(): Finding {
+  const { node } = process.versions;
+  const found = `Node ${node}, ${process.platform} ${process.arch}`;
+  if (Number(node.split('.')[0]) >= neededNode) return { check: 'Node', state: 'ok', found };
+  return { check: 'Node', state: 'problem', found, remedy: `Install Node ${neededNode} or newer.` };
+}
+
+/** A check of the free memory, in bytes. */
+export function checkMemory(bytes: number): Finding {
+  const found = `${formatBytes(bytes)} free`;
+  if (bytes >= wantedMemory) return { check: 'memory', state: 'ok', found };
+  const remedy = `A peer with preset micro wants ${formatBytes(wantedMemory)}; end other programs, or choose preset nano.`;
+  return { check: 'memory', state: 'warning', found, remedy };
+}
+
+async function checkDisk(home: string): Promise<Finding> {
+  // The home need not exist yet: the disk is that of its first parent that does.
+  for (let folder = home; ; folder = dirname(folder)) {
+    const facts = await statfs(folder).catch(() => null);
+    if (facts === null && folder !== dirname(folder)) continue;
+    const bytes = facts === null ? 0 : facts.bavail * facts.bsize;
+    const found = `${formatBytes(bytes)} free for ${home}`;
+    if (bytes >= wantedDisk) return { check: 'disk', state: 'ok', found };
+    const remedy = `Make room, or choose another place with --home; ${formatBytes(wantedDisk)} is comfortable.`;
+    return { check: 'disk', state: 'warning', found, remedy };
+  }
+}
+
+async function checkPort({ host, port }: Config): Promise<Finding> {
+  const { findFreePort, isPortFree } = await import('../../peer/network/find-free-port.ts');
+  const where = `${host.value} port ${port.value}`;
+  if (await isPortFree(host.value, port.value)) return { check: 'port', state: 'ok', found: `${where} is free` };
+  if (port.origin === 'default') {
+    const next = await findFreePort(host.value, port.value);
+    return { check: 'port', state: 'ok', found: `${where} is in use, ${next} is free and will be taken` };
+  }
+  const remedy = 'Choose another port with --port, or end what listens there.';
+  return { check: 'port', state: 'problem', found: `${where} is in use`, remedy };
+}
+
+async function checkIdentity(home: string): Promise<Finding> {
+  const { loadIdentity } = await import('../../peer/identity.ts');
+  try {
+    const { peerId } = loadIdentity(join(home, 'identity.seed'), { create: false });
+    return { check: 'identity', state: 'ok', found: peerId };
+  } catch (error) {
+    if (!(error instanceof TapestryError) || error.code !== 'identity-missing') throw error;
+    return { check: 'identity', state: 'ok', found: 'none yet; it is made when the peer first starts' };
+  }
+}
+
+async function checkNetworks(home: string): Promise<Finding> {
+  const folders = await listNetworkFolders(home);
+  for (const folder of folders) await openNetworkFolder(folder);
+  return {
+    check: 'networks',
+    state: 'ok',
+    found: folders.length === 0 ? 'none yet' : `${folders.length} in this home`,
+  };
+}
+
+/** Makes a session of a graph with one operator: proves that the native library loads. */
+async function checkTraining(): Promise<Finding> {
+  const { createSession } = await import('../../trainer/create-session.ts');
+  const { encodeModel } = await import('../../trainer/onnx/encode-model.ts');
+  const value = (name: string) => ({ name, type: 'float' as const, shape: [1] });
+  const node = { opType: 'Identity', domain: '', inputs: ['x'], outputs: ['y'], attributes: {} };
+  const graph = { name: 'probe', nodes: [node], initializers: [], inputs: [value('x')], outputs: [value('y')] };
+  const session = await createSession(encodeModel(graph), 1);
+  await session.release();
+  return { check: 'training', state: 'ok', found: 'ONNX Runtime makes sessions on the CPU' };
+}

@@ -1,0 +1,92 @@
+/**
+ * Provides the base a round starts from: computed here, read from the disk, computed again from bodies that are here, or
+ * downloaded by its root from whoever has it. Every way ends at the certified root. spec/round.md#outer-step
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { getWeightedBodies } from '../protocol/compute-value.ts';
+import { openEnvelope } from '../protocol/envelope.ts';
+import { fromHex } from '../protocol/hex.ts';
+import type { UntimedEvent } from './peer.ts';
+import type { PeerParts } from './peer-parts.ts';
+
+/** Bases kept on the disk to serve to others: the one in use and some before it. */
+const keptBases = 4;
+const retryMs = 500;
+
+/** What the provider works with. */
+export interface BaseProviderComponents
+  extends Pick<PeerParts, 'chain' | 'bases' | 'blobs' | 'exchange' | 'network' | 'store' | 'rules' | 'verifier'> {
+  readonly emit: (event: UntimedEvent) => void;
+  /** asks other peers where the chain stands */
+  readonly poke: () => void;
+}
+
+/** Brings bases into use. */
+export class BaseProvider {
+  readonly #components: BaseProviderComponents;
+
+  constructor(components: BaseProviderComponents) {
+    this.#components = components;
+  }
+
+  /** Has the base of the present round in memory and on the disk. @returns false if it must be tried again */
+  async provide(signal: AbortSignal): Promise<boolean> {
+    const { chain, bases } = this.#components;
+    const { round, base } = chain.state;
+    const isHere = (await bases.use(base)) || ((await this.#recompute(round - 1)) && (await bases.use(base)));
+    if (!isHere && !(await this.#download(round, base, signal))) {
+      return false;
+    }
+    await this.#forgetOld();
+    return true;
+  }
+
+  async #download(round: number, base: string, signal: AbortSignal): Promise<boolean> {
+    const { chain, bases, exchange, network, emit, poke } = this.#components;
+    const peers = (): string[] => network.peers().map(({ id }) => id);
+    try {
+      await exchange.fetchBlob(base, { sizeBytes: bases.sizeBytes, peers, signal });
+      emit({ event: 'base.fetched', round, root: base });
+    } catch {
+      // Nobody gave it: perhaps the chain went on meanwhile, and another one is wanted.
+      await wait(retryMs, undefined, { signal }).catch(() => undefined);
+      poke();
+      return false;
+    }
+    return chain.state.base === base && bases.use(base);
+  }
+
+  /** Computes the base after a certified round again from the one before it, if all of its parts are here. */
+  async #recompute(round: number): Promise<boolean> {
+    const { chain, bases, blobs, emit, rules } = this.#components;
+    const value = chain.getValue(round);
+    if (value === null || !(bases.holds(value.base) || (await bases.load(value.base)))) {
+      return false;
+    }
+    const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
+    if (weighted === null || weighted.some(({ body }) => !blobs.has(body))) {
+      return false;
+    }
+    const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
+    if (next !== value.next) {
+      emit({ event: 'base.differed', round, expected: value.next, actual: next });
+    }
+    return next === value.next;
+  }
+
+  #findBody(contribution: string): string | null {
+    const { store, rules, verifier } = this.#components;
+    const envelope = store.getMessage(fromHex(contribution));
+    const opened = envelope === null ? null : openEnvelope(envelope, rules.network, verifier);
+    const message = opened?.outcome === 'accept' ? opened.value.message : null;
+    return message?.type === 'contribution' ? message.body : null;
+  }
+
+  async #forgetOld(): Promise<void> {
+    const { chain, blobs } = this.#components;
+    const value = chain.getValue(chain.state.round - keptBases);
+    if (value !== null && value.base !== chain.state.base) {
+      await blobs.delete(value.base);
+    }
+  }
+}

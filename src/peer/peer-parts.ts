@@ -1,0 +1,37 @@
+/** The parts that `create-peer.ts` makes and the runtime works with. Types alone. */
+import type { ChainRules } from '../protocol/chain.ts';
+import type { BodyShape } from '../protocol/compressor/index.ts';
+import type { Manifest } from '../protocol/manifest.ts';
+import type { Signer, Verifier } from '../protocol/signature.ts';
+import type { Trainer } from '../trainer/trainer.ts';
+import type { BaseKeeper } from './base-keeper.ts';
+import type { ChainKeeper } from './chain-keeper.ts';
+import type { Network } from './network/network.ts';
+import type { PeerInit } from './peer.ts';
+import type { PeerMetrics } from './peer-metrics.ts';
+import type { BlobExchange } from './storage/blob-exchange.ts';
+import type { BlobStore } from './storage/blob-store.ts';
+import type { Store } from './storage/store.ts';
+import type { TrainingKeeper } from './training-keeper.ts';
+
+/** The parts of a peer. */
+export interface PeerParts {
+  readonly init: PeerInit;
+  readonly manifest: Manifest;
+  readonly rules: ChainRules;
+  readonly shape: BodyShape;
+  /** this peer's key, hex */
+  readonly self: string;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly bases: BaseKeeper;
+  readonly chain: ChainKeeper;
+  readonly network: Network;
+  readonly exchange: BlobExchange;
+  readonly trainer: Trainer;
+  readonly training: TrainingKeeper;
+  readonly metrics: PeerMetrics;
+  readonly nowMs: () => number;
+}

@@ -1,0 +1,205 @@
+import test from 'ava';
+import { createChainState } from '../../../src/protocol/chain.ts';
+import type { SignedMessage } from '../../../src/protocol/envelope.ts';
+import { computeCommitment, type Message } from '../../../src/protocol/messages.ts';
+import { maxView, RoundBook } from '../../../src/protocol/round/round-book.ts';
+import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
+
+const rules = createTestRules(4);
+const state = { ...createChainState(rules, madeUp('base')), round: 3 };
+const innerSteps = 5;
+const voter = rules.voters[1]!.key;
+const trainer = madeUp('trainer');
+
+type Change = Partial<Record<string, unknown>>;
+
+function createBook(known: readonly string[] = [], maxContributions = rules.round.maxContributions): RoundBook {
+  return new RoundBook({
+    rules: { ...rules, round: { ...rules.round, maxContributions } },
+    state,
+    innerSteps,
+    proposerOf: (view) => view % 4,
+    isKnownValue: (hash) => known.includes(hash),
+  });
+}
+
+/** A good message of a type, changed as told. */
+function make(type: Message['type'], change: Change = {}): SignedMessage {
+  const header = { version: 1, network: rules.network, round: 3, key: voter };
+  const bodies: Readonly<Record<Message['type'], object>> = {
+    commit: { commitment: madeUp('commitment'), workRoot: madeUp('work') },
+    closed: {},
+    contribution: { base: state.base, body: madeUp('body'), salt: madeUp('salt'), innerSteps, tokens: 1 },
+    vote: { contributions: [] },
+    proposal: { view: 1, validView: -1, value: Uint8Array.of(1) },
+    prevote: { view: 0, value: null },
+    precommit: { view: 0, value: null },
+  };
+  return signStandIn({ type, ...header, ...bodies[type], ...change } as Message);
+}
+
+function outcomeOf(book: RoundBook, signed: SignedMessage): string {
+  const { outcome } = book.receive(signed);
+  return outcome.outcome === 'accept' ? 'accept' : `${outcome.outcome} ${outcome.reason}`;
+}
+
+for (const type of ['commit', 'closed', 'contribution', 'vote', 'proposal', 'prevote', 'precommit'] as const) {
+  test(`takes in a ${type}, and knows it the second time`, (t) => {
+    const book = createBook();
+    const signed = make(type);
+    t.deepEqual(book.receive(signed), { outcome: { outcome: 'accept', value: undefined }, isNew: true });
+    t.is(outcomeOf(book, signed), 'ignore known');
+    t.deepEqual([...book.messages()], [signed]);
+    t.is(book.get(signed.hash, type), signed as never);
+    t.is(book.get(signed.hash, type === 'commit' ? 'closed' : 'commit'), undefined);
+  });
+
+  test(`ignores a ${type} of another round: its sender may be ahead or behind`, (t) => {
+    t.is(outcomeOf(createBook(), make(type, { round: 2 })), 'ignore round');
+    t.is(outcomeOf(createBook(), make(type, { round: 4 })), 'ignore round');
+  });
+}
+
+for (const type of ['closed', 'vote', 'proposal', 'prevote', 'precommit'] as const) {
+  test(`rejects a ${type} by who is no voter`, (t) => {
+    t.is(outcomeOf(createBook(), make(type, { key: trainer })), 'reject not-a-voter');
+  });
+}
+
+for (const type of ['commit', 'contribution'] as const) {
+  test(`takes in a ${type} of a trainer that is no voter`, (t) => {
+    const book = createBook();
+    t.is(outcomeOf(book, make(type, { key: trainer })), 'accept');
+    t.is(book.voterOf(trainer), null);
+    t.is(book.voterOf(voter), 1);
+  });
+}
+
+test('files what is first of each kind by its signer', (t) => {
+  const book = createBook();
+  const [commit, contribution, vote] = [make('commit'), make('contribution'), make('vote')];
+  for (const signed of [commit, contribution, vote, make('closed')]) book.receive(signed);
+  t.deepEqual([...book.commits], [[voter, commit as never]]);
+  t.deepEqual([...book.contributions], [[voter, contribution as never]]);
+  t.deepEqual([...book.votes], [[1, vote as never]]);
+  t.deepEqual([...book.closed], [1]);
+});
+
+for (const type of ['proposal', 'prevote', 'precommit'] as const) {
+  test(`rejects a ${type} of a view that no honest voter comes to`, (t) => {
+    const key = rules.voters[maxView % 4]!.key;
+    t.is(outcomeOf(createBook(), make(type, { key, view: maxView })), 'accept');
+    t.is(outcomeOf(createBook(), make(type, { view: maxView + 1 })), 'reject view');
+  });
+}
+
+test('rejects a proposal by who is not the proposer of its view', (t) => {
+  t.is(outcomeOf(createBook(), make('proposal', { view: 0 })), 'reject not-the-proposer');
+  t.is(outcomeOf(createBook(), make('proposal', { view: 5 })), 'accept');
+});
+
+test('rejects a contribution to another base or of another number of inner steps', (t) => {
+  t.is(outcomeOf(createBook(), make('contribution', { base: madeUp('other') })), 'reject base');
+  t.is(outcomeOf(createBook(), make('contribution', { innerSteps: 6 })), 'reject inner-steps');
+});
+
+test('rejects a vote that lists more than the manifest allows', (t) => {
+  const list = (count: number): string[] => Array.from({ length: count }, (_, i) => madeUp(`c ${i}`)).sort();
+  t.is(outcomeOf(createBook([], 5), make('vote', { contributions: list(5) })), 'accept');
+  t.is(outcomeOf(createBook([], 5), make('vote', { contributions: list(6) })), 'reject too-many');
+});
+
+test('members always have room, trainers share what is left', (t) => {
+  const book = createBook([], 6);
+  for (const index of [0, 1]) {
+    t.is(outcomeOf(book, make('commit', { key: madeUp(`trainer ${index}`) })), 'accept');
+  }
+  t.is(outcomeOf(book, make('commit', { key: madeUp('trainer 2') })), 'ignore full');
+  t.is(outcomeOf(book, make('contribution', { key: madeUp('trainer 2') })), 'ignore full');
+  t.is(outcomeOf(book, make('contribution', { key: madeUp('trainer 0') })), 'accept', 'it has its place already');
+  for (const { key } of rules.voters) t.is(outcomeOf(book, make('commit', { key })), 'accept');
+});
+
+test('a message that is refused takes no room', (t) => {
+  const book = createBook([], 5);
+  t.is(outcomeOf(book, make('contribution', { key: madeUp('x'), base: madeUp('other') })), 'reject base');
+  t.is(outcomeOf(book, make('commit', { key: madeUp('y') })), 'accept');
+});
+
+for (const type of ['commit', 'contribution', 'vote', 'proposal', 'prevote', 'precommit'] as const) {
+  const change: Readonly<Record<typeof type, Change>> = {
+    commit: { workRoot: madeUp('other') },
+    contribution: { tokens: 2 },
+    vote: { contributions: [madeUp('c')] },
+    proposal: { value: Uint8Array.of(2) },
+    prevote: { value: madeUp('value') },
+    precommit: { value: madeUp('value') },
+  };
+  test(`two ${type} messages for one slot prove that their signer contradicted itself, and the first stays first`, (t) => {
+    const book = createBook();
+    const [first, second] = [make(type), make(type, change[type])];
+    book.receive(first);
+    const received = book.receive(second);
+    t.is(received.outcome.outcome, 'accept');
+    t.deepEqual(received.second, { first, second });
+    t.is(received.isNew, type !== 'commit');
+    t.is(book.commits.get(voter)?.hash, type === 'commit' ? first.hash : undefined);
+    t.is(book.contributions.get(voter)?.hash, type === 'contribution' ? first.hash : undefined);
+    t.is(book.votes.get(1)?.hash, type === 'vote' ? first.hash : undefined);
+  });
+}
+
+test('the same slot of another view, or of another signer, is another slot', (t) => {
+  const book = createBook();
+  book.receive(make('prevote'));
+  t.is(book.receive(make('prevote', { view: 1 })).second, undefined);
+  t.is(book.receive(make('prevote', { key: rules.voters[2]!.key })).second, undefined);
+});
+
+for (const type of ['contribution', 'vote', 'proposal'] as const) {
+  test(`of ${type} messages for one slot two are kept, and more only if asked for`, (t) => {
+    const book = createBook();
+    const nth = (index: number): SignedMessage =>
+      type === 'contribution'
+        ? make(type, { tokens: index })
+        : type === 'vote'
+          ? make(type, { contributions: [madeUp(`${index}`)] })
+          : make(type, { value: Uint8Array.of(index) });
+    t.deepEqual([0, 1, 2, 3].map((index) => book.receive(nth(index)).isNew ?? false), [true, true, false, false]);
+    t.is(book.get(nth(2).hash, type), undefined);
+    book.want(nth(3).hash);
+    t.true(book.receive(nth(3)).isNew);
+    t.is(book.get(nth(3).hash, type)?.hash, nth(3).hash);
+  });
+}
+
+for (const type of ['prevote', 'precommit'] as const) {
+  test(`of ${type} ballots for one slot four are kept, and more only for nil and values whose bytes were seen`, (t) => {
+    const known = madeUp('known');
+    const book = createBook([known]);
+    const values = ['a', 'b', 'c', 'd', 'e'].map(madeUp);
+    const kept = [...values, null, known].map((value) => book.receive(make(type, { value })).isNew);
+    t.deepEqual(kept, [true, true, true, true, false, true, true]);
+  });
+}
+
+test('a contribution opens the first commit of its key, and only that', (t) => {
+  const book = createBook();
+  const contribution = make('contribution');
+  const commitment = computeCommitment(contribution.message as never);
+  t.false(book.opensCommit(contribution as never), 'nothing was committed');
+  book.receive(make('commit', { commitment }));
+  t.true(book.opensCommit(contribution as never));
+  t.false(book.opensCommit(make('contribution', { salt: madeUp('other') }) as never));
+  const late = createBook();
+  late.receive(make('commit'));
+  late.receive(make('commit', { commitment }));
+  t.false(late.opensCommit(contribution as never), 'a second commit opens nothing');
+});
+
+test('a body is unknown until it was checked', (t) => {
+  const book = createBook();
+  t.is(book.getBody('c'), 'unknown');
+  book.setBody('c', 'held');
+  t.is(book.getBody('c'), 'held');
+});
