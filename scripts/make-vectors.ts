@@ -1,5 +1,5 @@
 /**
- * Writes the vectors of the numeric rules to spec/vectors: `node scripts/make-vectors.ts`. Run it after a rule has
+ * Writes the vectors to spec/vectors: `node scripts/make-vectors.ts`. Run it after a rule has
  * changed on purpose, and read the difference: every changed line is a change of the protocol.
  */
 import { writeFileSync } from 'node:fs';
@@ -25,6 +25,13 @@ import {
 import type { MerkleVector } from '../test/helpers/vectors/merkle.ts';
 import type { OuterStepVector } from '../test/helpers/vectors/outer-step.ts';
 import type { WeightsVector } from '../test/helpers/vectors/weights.ts';
+import {
+  makeCertificateRejectVectors,
+  makeElectionVectors,
+  makeMessageRejectVectors,
+  makeMessageVectors,
+  makeValueVectors,
+} from './agreement-vectors.ts';
 
 /** Longer results are given by hash. */
 const longestHexBytes = 256;
@@ -319,3 +326,18 @@ write('compressor-reject.json', 'compressor', 'bodies that must be refused, each
 write('merkle.json', 'merkle', 'roots over bytes (31 i + 7) mod 251', makeMerkleVectors());
 write('outer-step.json', 'outer-step', 'base and contributions to the next base', makeOuterStepVectors());
 write('outer-step-weights.json', 'weights', 'included contributions to equal weights', makeWeightsVectors());
+write('messages.json', 'message', 'messages and the bytes, names and signatures that follow', makeMessageVectors());
+write(
+  'messages-reject.json',
+  'message',
+  'envelopes that must be refused, each for one reason',
+  makeMessageRejectVectors(),
+);
+write('values.json', 'value', 'votes and contributions to the certified value of a round', makeValueVectors());
+write(
+  'values-reject.json',
+  'value',
+  'certificates that do not extend the chain, each for one reason',
+  makeCertificateRejectVectors(),
+);
+write('election.json', 'election', 'quorums, proposers and beacons', makeElectionVectors());

@@ -37,7 +37,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   },
   micro: {
     model: { ...llama, contextLength: 128, dim: 128, layers: 5, feedForward: 384 },
-    innerSteps: 14,
+    innerSteps: 12,
     batchSize: 8,
     sequenceLength: 128,
     learningRate: 4e-3,

@@ -133,7 +133,8 @@ test('no crowd of trainers takes more from the members than the open share', (t)
       const crowded = computeEqualWeights([...members, ...trainers], { openSharePermille });
       // A weight is floored twice, so it may fall short of its exact part by less than 2.
       return alone.every(
-        (weight, index) => (weight * (1000 - openSharePermille)) / 1000 - crowded[index]! < 2 && crowded[index]! <= weight,
+        (weight, index) =>
+          (weight * (1000 - openSharePermille)) / 1000 - crowded[index]! < 2 && crowded[index]! <= weight,
       );
     }),
     { seed: 20_266, numRuns: 300 },

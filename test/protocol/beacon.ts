@@ -19,5 +19,8 @@ test('the first beacon is a hash of the network id, each later one of the beacon
 
 test('another beacon or another value before it gives another beacon', (t) => {
   const [a, b] = [madeUp('a'), madeUp('b')];
-  t.is(new Set([chainBeacon.next(a, b), chainBeacon.next(b, a), chainBeacon.next(a, a), chainBeacon.genesis(a)]).size, 4);
+  t.is(
+    new Set([chainBeacon.next(a, b), chainBeacon.next(b, a), chainBeacon.next(a, a), chainBeacon.genesis(a)]).size,
+    4,
+  );
 });

@@ -47,7 +47,10 @@ test('a value with the precommits of a quorum extends the chain, round after rou
   });
   const next = certify(rules, signers, second, { parts: quoted, view: 3, voters: [1, 2, 3] });
   t.is(reasonOf(next.certificate, second), 'accepted');
-  t.is(reasonOf(certify(rules, signers, second, { parts: quoted, voters: [0, 1, 2, 3] }).certificate, second), 'accepted');
+  t.is(
+    reasonOf(certify(rules, signers, second, { parts: quoted, voters: [0, 1, 2, 3] }).certificate, second),
+    'accepted',
+  );
 });
 
 test('a lone founder certifies by itself', (t) => {
@@ -90,7 +93,10 @@ test('a signature by another voter, for another value, view, round or network is
 test('one wrong signature among enough right ones is still refused', (t) => {
   const precommits = signPrecommits(rules, signers, { round: 1, view: 0, value: first.hash }, [0, 1, 2, 3]);
   t.is(reasonWith(precommits), 'accepted');
-  t.is(reasonWith(precommits.map((entry, index) => (index === 3 ? { ...entry, signature: '0'.repeat(128) } : entry))), 'signature');
+  t.is(
+    reasonWith(precommits.map((entry, index) => (index === 3 ? { ...entry, signature: '0'.repeat(128) } : entry))),
+    'signature',
+  );
 });
 
 test('precommits for nothing certify nothing', (t) => {

@@ -26,8 +26,7 @@ const included = (key: string | null): ValueContribution => ({
   clip: 1,
 });
 /** Last included rounds to the deadline after round 20, which began with 4000 ms. Memory is 8 rounds. */
-const deadlineAfter = (...lastIncluded: number[]): number =>
-  computeTrainDeadline(rules.round, 4000, lastIncluded, 20);
+const deadlineAfter = (...lastIncluded: number[]): number => computeTrainDeadline(rules.round, 4000, lastIncluded, 20);
 
 test('before round 1 the network id stands for the value before', (t) => {
   t.deepEqual(genesis, {
@@ -86,10 +85,11 @@ test('a value tells which voters were included, voted and precommitted; trainers
     { voter: 1, vote: madeUp('vote') },
     { voter: 3, vote: madeUp('vote') },
   ];
-  t.deepEqual(
-    getParticipation(rules.voters, { contributions, evidence, precommits: [{ voter: 2, signature: '' }] }),
-    { included: [2], voted: [1, 3], precommitted: [2] },
-  );
+  t.deepEqual(getParticipation(rules.voters, { contributions, evidence, precommits: [{ voter: 2, signature: '' }] }), {
+    included: [2],
+    voted: [1, 3],
+    precommitted: [2],
+  });
 });
 
 test('the counters note the round of a contribution and a vote, and the round before for a precommit', (t) => {

@@ -114,29 +114,6 @@ test('a value names as many as the manifest allows: members, then trainers, then
   t.is(named(50).length, 5);
 });
 
-test('the largest value that any manifest allows still fits into a proposal', (t) => {
-  const voters = 128;
-  const large = { ...createTestRules(voters), round: { ...rules.round, maxContributions: maxContributionsBound } };
-  const hashes = Array.from({ length: maxContributionsBound }, (_, index) => madeUp(`c ${index}`)).sort();
-  const keys = Object.fromEntries(hashes.map((hash, index) => [hash, large.voters[index]?.key ?? madeUp(hash)]));
-  const state = { ...createChainState(large, madeUp('base')), round: Number.MAX_SAFE_INTEGER };
-  const parts = {
-    evidence: Array.from({ length: computeQuorum(voters) }, (_, voter) => ({ voter: voter + 42, vote: madeUp('v') })),
-    contributions: computeContributions(large, { listed: hashes, unavailable: [] }, keyed(keys)),
-    precommitView: 10_000,
-    precommits: large.voters.map((_, voter) => ({ voter, signature: 'ab'.repeat(64) })),
-  };
-  const bytes = encodeValue(computeValue(large, state, parts, madeUp('next')));
-  t.is(parts.contributions.length, maxContributionsBound);
-  t.is(decodeValue(bytes).outcome, 'accept', `${bytes.length} bytes`);
-  const proposal: Message = {
-    ...{ type: 'proposal', version: 1, network: rules.network, round: Number.MAX_SAFE_INTEGER, key: madeUp('key') },
-    ...{ view: 10_000, validView: 9999, value: new Uint8Array(maxValueBytes) },
-  };
-  const { envelope } = signMessage(proposal, { publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) });
-  t.true(envelope.length <= maxEnvelopeBytes, `${envelope.length} bytes`);
-});
-
 test('two contributions of one key that both count are both out, and the others weigh as if they were not there', (t) => {
   const twice = rules.voters[0]!.key;
   const keys = { [a]: twice, [b]: rules.voters[1]!.key, [c]: twice };

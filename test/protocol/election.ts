@@ -32,7 +32,10 @@ test('ties go to the lower member id', (t) => {
 
 test('views take the ranks in turn, for ever', (t) => {
   const ranks = [2, 0, 1];
-  t.deepEqual([0, 1, 2, 3, 4, 5, 300].map((view) => computeProposer(ranks, view)), [2, 0, 1, 2, 0, 1, 2]);
+  t.deepEqual(
+    [0, 1, 2, 3, 4, 5, 300].map((view) => computeProposer(ranks, view)),
+    [2, 0, 1, 2, 0, 1, 2],
+  );
   t.is(computeProposer([0], 9), 0);
 });
 

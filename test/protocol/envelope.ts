@@ -54,7 +54,11 @@ test('any message opens to itself when its signer and network are right', (t) =>
       const own: Message = { ...message, network, key: precommit.key };
       const made = signMessage(own, signer);
       const opened = openEnvelope(made.envelope, network, verifier);
-      return opened.outcome === 'accept' && opened.value.hash === made.hash && equalBytes(made.envelope, wrap(encodeMessage(opened.value.message), fromHex(opened.value.signature)));
+      return (
+        opened.outcome === 'accept' &&
+        opened.value.hash === made.hash &&
+        equalBytes(made.envelope, wrap(encodeMessage(opened.value.message), fromHex(opened.value.signature)))
+      );
     }),
     { seed: 32_001, numRuns: 300 },
   );

@@ -158,7 +158,10 @@ test('a message hash differs by type even for one payload', (t) => {
   const payload = encodeMessage(messages.prevote);
   t.not(computeMessageHash('prevote', payload), computeMessageHash('precommit', payload));
   // SHA-256 of the domain, a zero byte and 0x01, computed elsewhere.
-  t.is(computeMessageHash('closed', Uint8Array.of(1)), '5bb5faf6b5c15cf59162aba158409a60bc02a4caa5441ccd08d2e9a37b9a0a85');
+  t.is(
+    computeMessageHash('closed', Uint8Array.of(1)),
+    '5bb5faf6b5c15cf59162aba158409a60bc02a4caa5441ccd08d2e9a37b9a0a85',
+  );
 });
 
 test('the commitment binds network, round, key, salt and body, and nothing else', (t) => {

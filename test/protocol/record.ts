@@ -1,5 +1,5 @@
 import test from 'ava';
-import { decodeRecord, encodeRecord, type FieldKind } from '../../src/protocol/record.ts';
+import { decodeRecord, encodeRecord, type FieldKind, type RecordFields } from '../../src/protocol/record.ts';
 
 const hash = 'ab'.repeat(32);
 const hashBytes = new Uint8Array(32).fill(0xab);
@@ -29,7 +29,11 @@ const cases: Readonly<Record<string, Case>> = {
     good: [0, 1, Number.MAX_SAFE_INTEGER].map((number) => [number, number] as const),
     bad: [-1, 0.5, 2n ** 60n, '1', null],
   },
-  'view-or-none': { kind: { kind: 'view-or-none' }, good: [-1, 0, 9].map((view) => [view, view] as const), bad: [-2, null] },
+  'view-or-none': {
+    kind: { kind: 'view-or-none' },
+    good: [-1, 0, 9].map((view) => [view, view] as const),
+    bad: [-2, null],
+  },
   text: { kind: { kind: 'text', oneOf: ['a', 'b'] }, good: [['b', 'b']], bad: ['c', '', null, 1] },
   bytes: {
     kind: { kind: 'bytes', maxBytes: 2 },
@@ -62,7 +66,12 @@ const cases: Readonly<Record<string, Case>> = {
   },
   records: {
     kind: nested,
-    good: [[[{ x: 1 }, { x: 2 }], [{ x: 1 }, { x: 2 }]]],
+    good: [
+      [
+        [{ x: 1 }, { x: 2 }],
+        [{ x: 1 }, { x: 2 }],
+      ],
+    ],
     bad: [[{ x: 1 }, { x: 1 }, { x: 1 }], [{ x: -1 }], [{ x: 1, y: 1 }], [{}], [null], { x: 1 }],
   },
 };
@@ -84,7 +93,7 @@ for (const [name, { kind, good, bad }] of Object.entries(cases)) {
 }
 
 test('a record is a map with exactly its fields', (t) => {
-  const fields = { a: { kind: 'uint' }, b: { kind: 'uint' } } as const;
+  const fields: RecordFields = { a: { kind: 'uint' }, b: { kind: 'uint' } };
   t.deepEqual(decodeRecord(fields, { a: 1 }), { outcome: 'reject', reason: 'field-missing', facts: { field: 'b' } });
   t.deepEqual(decodeRecord(fields, { a: 1, b: 2, c: 3 }), {
     outcome: 'reject',
@@ -97,7 +106,8 @@ test('a record is a map with exactly its fields', (t) => {
 });
 
 test('a field that every object has by nature is still missing', (t) => {
-  const checked = decodeRecord({ toString: { kind: 'uint' } }, {});
+  const fields: RecordFields = Object.fromEntries([['toString', { kind: 'uint' } as const]]);
+  const checked = decodeRecord(fields, {});
   t.is(checked.outcome === 'reject' && checked.reason, 'field-missing');
 });
 

@@ -66,13 +66,34 @@ test('more bytes than a proposal has room for are not read', (t) => {
 });
 
 test('what is not a value is refused', (t) => {
-  t.is(reasonWith(() => undefined), 'accepted');
-  t.is(reasonWith((data) => delete data.next), 'field-missing');
-  t.is(reasonWith((data) => Object.assign(data, { view: 0 })), 'field-unknown');
-  t.is(reasonWith((data) => Object.assign(data, { type: 'vote' })), 'field-kind');
-  t.is(reasonWith((data) => Object.assign(data, { beacon: null })), 'field-kind');
-  t.is(reasonWith((data) => Object.assign(data, { version: 2 })), 'version');
-  t.is(reasonWith((data) => Object.assign(data, { round: 0 })), 'round');
+  t.is(
+    reasonWith(() => undefined),
+    'accepted',
+  );
+  t.is(
+    reasonWith((data) => delete data.next),
+    'field-missing',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { view: 0 })),
+    'field-unknown',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { type: 'vote' })),
+    'field-kind',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { beacon: null })),
+    'field-kind',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { version: 2 })),
+    'version',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { round: 0 })),
+    'round',
+  );
   const checked = decodeValue(Uint8Array.of(0x80));
   t.is(checked.outcome === 'reject' && checked.reason, 'not-a-record');
   const garbage = decodeValue(Uint8Array.of(0xff));
@@ -82,8 +103,20 @@ test('what is not a value is refused', (t) => {
 test('an outcome of no rule, and lists longer than any network needs, are refused', (t) => {
   const entry = { contribution: new Uint8Array(32), key: null, outcome: 'included', weight: 0, clip: 0 };
   const vote = { voter: 0, vote: new Uint8Array(32) };
-  t.is(reasonWith((data) => Object.assign(data, { contributions: [entry] })), 'accepted');
-  t.is(reasonWith((data) => Object.assign(data, { contributions: [{ ...entry, outcome: 'late' }] })), 'field-kind');
-  t.is(reasonWith((data) => Object.assign(data, { evidence: Array(128).fill(vote) })), 'accepted');
-  t.is(reasonWith((data) => Object.assign(data, { evidence: Array(129).fill(vote) })), 'field-kind');
+  t.is(
+    reasonWith((data) => Object.assign(data, { contributions: [entry] })),
+    'accepted',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { contributions: [{ ...entry, outcome: 'late' }] })),
+    'field-kind',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { evidence: Array(128).fill(vote) })),
+    'accepted',
+  );
+  t.is(
+    reasonWith((data) => Object.assign(data, { evidence: Array(129).fill(vote) })),
+    'field-kind',
+  );
 });

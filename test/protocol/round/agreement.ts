@@ -292,7 +292,7 @@ test('a ballot for each of two values counts for both, and its voter once among 
 });
 
 test('line 55: f + 1 voters in a later view take a voter there, one alone does not', (t) => {
-  const seat = new Seat().start().ballots('prevote', 5, null, 1).advance();
+  const seat = new Seat({ proposers: [1, 1, 1, 1] }).start().ballots('prevote', 5, null, 1).advance();
   t.is(seat.agreement.state.view, 0);
   t.is(seat.agreement.getSupportedView(), -1, 'only one was heard at all');
   seat.ballots('precommit', 3, null, 2).advance();
@@ -333,7 +333,10 @@ test('before the first view nothing is said, whatever comes in', (t) => {
 });
 
 test('a timeout of an earlier view means nothing any more', (t) => {
-  const seat = new Seat().start().advance(proposeMs - 1).start(1);
+  const seat = new Seat()
+    .start()
+    .advance(proposeMs - 1)
+    .start(1);
   t.deepEqual(seat.advance(1).heard(), []);
   t.is(seat.agreement.deadlineMs, proposeMs - 1 + 1.5 * proposeMs);
 });

@@ -165,7 +165,10 @@ for (const type of ['contribution', 'vote', 'proposal'] as const) {
         : type === 'vote'
           ? make(type, { contributions: [madeUp(`${index}`)] })
           : make(type, { value: Uint8Array.of(index) });
-    t.deepEqual([0, 1, 2, 3].map((index) => book.receive(nth(index)).isNew ?? false), [true, true, false, false]);
+    t.deepEqual(
+      [0, 1, 2, 3].map((index) => book.receive(nth(index)).isNew ?? false),
+      [true, true, false, false],
+    );
     t.is(book.get(nth(2).hash, type), undefined);
     book.want(nth(3).hash);
     t.true(book.receive(nth(3)).isNew);
