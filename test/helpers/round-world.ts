@@ -19,6 +19,11 @@ export interface Schedule {
   readonly rounds: number;
   readonly seed: number;
   readonly loss: number;
+  /**
+   * Share of prevotes, precommits and certificates that are lost instead, if stated: one peer decides, others do not
+   * learn of it and go on to another view, where only locks keep them from deciding otherwise.
+   */
+  readonly ballotLoss?: number;
   readonly duplicates: number;
   readonly healsAtMs: number;
   readonly endsAtMs: number;
@@ -162,10 +167,15 @@ export class RoundWorld {
     }
     const missed = other.node.certified[actor.node.certified.length];
     if (missed !== undefined) {
+      if (this.#isLost('precommit')) {
+        return;
+      }
       this.#step(actor, () => actor.node.follow(missed, this.#nowMs));
     } else if (other.node.state.round === actor.node.state.round) {
       for (const signed of [...other.node.machine.messages()]) {
-        this.#step(actor, () => actor.node.receive(signed, this.#nowMs));
+        if (!this.#isLost(signed.message.type)) {
+          this.#step(actor, () => actor.node.receive(signed, this.#nowMs));
+        }
       }
     }
   }
@@ -252,8 +262,10 @@ export class RoundWorld {
     return this.#nowMs >= this.#schedule.healsAtMs;
   }
 
-  #isLost(): boolean {
-    return !this.#isHealed() && this.#random.next() < this.#schedule.loss;
+  #isLost(type?: Message['type']): boolean {
+    const { loss, ballotLoss = loss } = this.#schedule;
+    const isBallot = type === 'prevote' || type === 'precommit';
+    return !this.#isHealed() && this.#random.next() < (isBallot ? ballotLoss : loss);
   }
 
   #reaches(from: Actor, to: Actor): boolean {
@@ -274,7 +286,7 @@ export class RoundWorld {
       const said = from.fault === 'equivocate' ? this.#lie(signed) : signed;
       const copies = this.#random.next() < this.#schedule.duplicates ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
-        if (!this.#isLost()) {
+        if (!this.#isLost(message.type)) {
           const spread = this.#isHealed() ? 120 : 900;
           this.#at(1 + this.#random.below(spread), () => this.#step(to, () => to.node.receive(said, this.#nowMs)));
         }

@@ -59,6 +59,20 @@ for (const [name, schedules] of Object.entries(schedulesOf)) {
   });
 }
 
+test('when ballots get lost, whoever decides later decides the same', (t) => {
+  let laterViews = 0;
+  for (const voters of [3, 4, 7]) {
+    for (let seed = 0; seed < 15; seed++) {
+      const lossy = { loss: 0.2, ballotLoss: 0.6, healsAtMs: 12_000, rounds: 1 };
+      const report = new RoundWorld({ ...base, ...lossy, voters, seed: 90_000 + 100 * voters + seed }).run();
+      laterViews += report.highestView > 0 ? 1 : 0;
+      t.deepEqual(findForks(report), [], `n = ${voters}, seed ${seed}`);
+      t.true(isDone(report, 1), `n = ${voters}, seed ${seed}: stuck`);
+    }
+  }
+  t.true(laterViews > 10, `only ${laterViews} schedules needed a second view`);
+});
+
 test('peers that lose power before or after their durable writes never contradict themselves, and finish', (t) => {
   let powerCuts = 0;
   for (const voters of [1, 3, 4, 7]) {
