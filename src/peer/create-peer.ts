@@ -28,6 +28,11 @@ import { SqliteStore } from './storage/sqlite-store.ts';
 import { Synchroniser } from './synchroniser.ts';
 import { TrainingKeeper } from './training-keeper.ts';
 
+/** Milliseconds since 1970 that never go back: deadlines outlive a clock that is set. */
+function getNowMs(): number {
+  return Math.round(performance.timeOrigin + performance.now());
+}
+
 /** Where a network's rows are, inside its folder. */
 export const databaseFile = 'peer.sqlite';
 /** Where a network's bases and bodies are, inside its folder. */
@@ -120,7 +125,7 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
       trainer,
       training: new TrainingKeeper({ store, blobs, trainer, manifest, self, folder, getValue }),
       metrics,
-      nowMs: Date.now,
+      nowMs: getNowMs,
     };
     const running = new PeerRuntime(parts);
     runtime = running;

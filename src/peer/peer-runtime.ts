@@ -13,6 +13,7 @@ import { decodeValue, type Value } from '../protocol/value.ts';
 import type { AddressBook } from './address-book.ts';
 import { BaseProvider } from './base-provider.ts';
 import { describeStatus } from './describe-status.ts';
+import { EarlyMessages } from './early-messages.ts';
 import { computePeerId } from './identity.ts';
 import type { MessageVerdict } from './network/network.ts';
 import type { PeerStatus, UntimedEvent } from './peer.ts';
@@ -27,8 +28,6 @@ const firstAnswerMs = 15_000;
 const connectGraceMs = 8000;
 /** Rounds between two measurements of the base on held-out text. */
 const roundsBetweenLosses = 5;
-/** Messages of the next round that are kept until this peer gets there. */
-const maxEarlyMessages = 4096;
 
 /** The running peer. */
 export class PeerRuntime {
@@ -37,7 +36,7 @@ export class PeerRuntime {
   readonly #memberOf: Map<string, string>;
   readonly #done = Promise.withResolvers<PeerStatus>();
   #runner: RoundRunner | null = null;
-  #early: SignedMessage[] = [];
+  readonly #early: EarlyMessages = new EarlyMessages();
   #silent: readonly string[] = [];
   #openTrainers: readonly string[] = [];
   #advanced = Promise.withResolvers<void>();
@@ -66,11 +65,16 @@ export class PeerRuntime {
     this.#addresses = addresses;
     addresses.start();
     synchroniser.start();
-    this.#playing = this.#play().catch((error: unknown) => {
-      if (!this.#stopping.signal.aborted) {
-        this.#done.reject(error);
-      }
-    });
+    this.#playing = this.#play().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Something that this peer cannot go on without is broken: its disk, or its own code. */
+  #fail(error: unknown): void {
+    if (!this.#stopping.signal.aborted) {
+      this.#stopping.abort();
+      this.#advanced.resolve();
+      this.#done.reject(error);
+    }
   }
 
   /** Ends the present round without a trace and waits until nothing is written any more. */
@@ -114,6 +118,7 @@ export class PeerRuntime {
     this.#silent = this.#runner?.silent ?? [];
     this.#openTrainers = this.#runner?.openTrainers ?? [];
     this.#runner?.stop();
+    this.#runner = null;
     this.#advanced.resolve();
     this.#advanced = Promise.withResolvers();
   }
@@ -182,14 +187,14 @@ export class PeerRuntime {
   #receive(signed: SignedMessage): MessageVerdict {
     const { round } = this.#parts.chain.state;
     if (signed.message.round > round) {
-      // A round ahead: kept, and the certificates in between are asked for.
-      if (signed.message.round === round + 1 && this.#early.length < maxEarlyMessages) {
-        this.#early.push(signed);
-      }
       this.#synchroniser?.poke();
-      return 'accept';
     }
-    if (signed.message.round < round || this.#runner === null) {
+    if (signed.message.round < round || signed.message.round > round + 1) {
+      return 'ignore';
+    }
+    if (this.#runner === null || signed.message.round > round) {
+      // Not judged yet, so not passed on either.
+      this.#early.add(signed);
       return 'ignore';
     }
     const outcome = this.#runner.receive(signed);
@@ -297,6 +302,7 @@ export class PeerRuntime {
         },
         askForMessages: () => this.#synchroniser?.poke(),
         onDecided: (decision, messages) => this.#decide(decision, messages),
+        onFailed: (error) => this.#fail(error),
       },
       {
         rules,
@@ -313,9 +319,7 @@ export class PeerRuntime {
     this.#runner = runner;
     const trainMs = this.#train(runner, state.round);
     runner.start();
-    const early = this.#early;
-    this.#early = [];
-    for (const signed of early) {
+    for (const signed of this.#early.take()) {
       this.#receive(signed);
     }
     await advanced;
@@ -358,14 +362,15 @@ export class PeerRuntime {
   }
 
   #report(round: number, roundMs: number, trainMs: number): void {
-    const value = this.#parts.chain.getValue(round);
+    const { store, manifest, chain } = this.#parts;
+    store.pruneMessages(round - manifest.round.memory);
+    const value = chain.getValue(round);
     const included = value?.contributions.filter(({ outcome }) => outcome === 'included').length ?? 0;
     const rejected = (value?.contributions.length ?? 0) - included;
     this.#emit({ event: 'round.certified', round, root: value?.next ?? '', included, rejected, roundMs, trainMs });
   }
 
   #finish(): void {
-    this.#runner = null;
     this.#phase = 'done';
     const summary = this.status();
     this.#emit({ event: 'peer.done', round: summary.round, summary });

@@ -8,7 +8,7 @@ import { type BodyShape, computeBodyLength, decodeBody } from '../protocol/compr
 import type { SignedMessage } from '../protocol/envelope.ts';
 import { fromHex } from '../protocol/hex.ts';
 import { computeSlot } from '../protocol/messages.ts';
-import type { GossipOutcome } from '../protocol/outcome.ts';
+import { type GossipOutcome, ignore } from '../protocol/outcome.ts';
 import { RoundMachine } from '../protocol/round/round-machine.ts';
 import type { RestoredRound, RoundEvent, RoundInit, RoundOutput } from '../protocol/round/round-types.ts';
 import { decodeValue } from '../protocol/value.ts';
@@ -31,6 +31,8 @@ export interface RoundRunnerComponents {
   readonly emit: (event: UntimedEvent) => void;
   /** opens an envelope that this peer stored */
   readonly open: (envelope: Uint8Array) => SignedMessage | null;
+  /** the round cannot go on: what must be durable could not be written */
+  readonly onFailed: (error: unknown) => void;
   /** asks other peers for messages now, rather than at the next turn */
   readonly askForMessages: () => void;
   /** the value is decided; `messages` is the evidence as far as it is here */
@@ -125,14 +127,14 @@ export class RoundRunner {
 
   /** Takes in an authenticated message. */
   receive(signed: SignedMessage): GossipOutcome {
-    let outcome: GossipOutcome | null = null;
+    let outcome: GossipOutcome = ignore('round-over');
     this.#wanted.delete(signed.hash);
     this.#step(() => {
       const received = this.#machine.receive(signed, this.#components.nowMs());
       outcome = received.outcome;
       return received.outputs;
     });
-    return outcome!;
+    return outcome;
   }
 
   /** Training is done; `row` becomes durable with the commit. */
@@ -169,9 +171,16 @@ export class RoundRunner {
       return;
     }
     const outputs = run();
-    this.#persist(outputs);
-    for (const output of outputs) {
-      this.#do(output);
+    try {
+      // If this throws, nothing of this step is sent.
+      this.#persist(outputs);
+      for (const output of outputs) {
+        this.#do(output);
+      }
+    } catch (error) {
+      this.stop();
+      this.#components.onFailed(error);
+      return;
     }
     this.#arm();
   }
