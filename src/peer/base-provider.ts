@@ -3,7 +3,8 @@
  * downloaded by its root from whoever has it. Every way ends at the certified root. spec/round.md#outer-step
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { getWeightedBodies } from '../protocol/compute-value.ts';
+import { computeBodyLength } from '../protocol/compressor/index.ts';
+import { getWeightedBodies, type WeightedBody } from '../protocol/compute-value.ts';
 import { openEnvelope } from '../protocol/envelope.ts';
 import { fromHex } from '../protocol/hex.ts';
 import type { UntimedEvent } from './peer.ts';
@@ -12,10 +13,15 @@ import type { PeerParts } from './peer-parts.ts';
 /** Bases kept on the disk to serve to others: the one in use and some before it. */
 const keptBases = 4;
 const retryMs = 500;
+/** After this long a whole base may come sooner than the missing bodies. */
+const bodiesTimeoutMs = 10_000;
 
 /** What the provider works with. */
 export interface BaseProviderComponents
-  extends Pick<PeerParts, 'chain' | 'bases' | 'blobs' | 'exchange' | 'network' | 'store' | 'rules' | 'verifier'> {
+  extends Pick<
+    PeerParts,
+    'chain' | 'bases' | 'blobs' | 'exchange' | 'network' | 'store' | 'rules' | 'verifier' | 'shape'
+  > {
   readonly emit: (event: UntimedEvent) => void;
   /** asks other peers where the chain stands */
   readonly poke: () => void;
@@ -33,7 +39,7 @@ export class BaseProvider {
   async provide(signal: AbortSignal): Promise<boolean> {
     const { chain, bases } = this.#components;
     const { round, base } = chain.state;
-    const isHere = (await bases.use(base)) || ((await this.#recompute(round - 1)) && (await bases.use(base)));
+    const isHere = (await bases.use(base)) || ((await this.#recompute(round - 1, signal)) && (await bases.use(base)));
     if (!isHere && !(await this.#download(round, base, signal))) {
       return false;
     }
@@ -56,15 +62,18 @@ export class BaseProvider {
     return chain.state.base === base && bases.use(base);
   }
 
-  /** Computes the base after a certified round again from the one before it, if all of its parts are here. */
-  async #recompute(round: number): Promise<boolean> {
-    const { chain, bases, blobs, emit, rules } = this.#components;
+  /**
+   * Computes the base after a certified round from the one before it, if that and the messages are here. Bodies that are
+   * missing are fetched: they are a small part of what a base weighs.
+   */
+  async #recompute(round: number, signal: AbortSignal): Promise<boolean> {
+    const { chain, bases, emit, rules } = this.#components;
     const value = chain.getValue(round);
     if (value === null || !(bases.holds(value.base) || (await bases.load(value.base)))) {
       return false;
     }
     const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
-    if (weighted === null || weighted.some(({ body }) => !blobs.has(body))) {
+    if (weighted === null || !(await this.#fetchBodies(weighted, signal))) {
       return false;
     }
     const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
@@ -72,6 +81,17 @@ export class BaseProvider {
       emit({ event: 'base.differed', round, expected: value.next, actual: next });
     }
     return next === value.next;
+  }
+
+  async #fetchBodies(weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {
+    const { exchange, network, shape } = this.#components;
+    const options = {
+      sizeBytes: computeBodyLength(shape.length, shape),
+      peers: () => network.peers().map(({ id }) => id),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(bodiesTimeoutMs)]),
+    };
+    const fetched = await Promise.allSettled(weighted.map(({ body }) => exchange.fetchBlob(body, options)));
+    return fetched.every(({ status }) => status === 'fulfilled');
   }
 
   #findBody(contribution: string): string | null {

@@ -38,7 +38,6 @@ export class PeerRuntime {
   #runner: RoundRunner | null = null;
   readonly #early: EarlyMessages = new EarlyMessages();
   #silent: readonly string[] = [];
-  #openTrainers: readonly string[] = [];
   #advanced = Promise.withResolvers<void>();
   #answered = Promise.withResolvers<void>();
   #phase = 'sync';
@@ -116,7 +115,6 @@ export class PeerRuntime {
     const { metrics } = this.#parts;
     metrics.countRound(value, this.#runner?.hasContributed ?? false);
     this.#silent = this.#runner?.silent ?? [];
-    this.#openTrainers = this.#runner?.openTrainers ?? [];
     this.#runner?.stop();
     this.#runner = null;
     this.#advanced.resolve();
@@ -311,7 +309,6 @@ export class PeerRuntime {
         innerSteps: manifest.inner.steps,
         previous: chain.previous,
         quiet: this.#silent,
-        awaitedTrainers: this.#openTrainers,
         sign: (message) => signMessage(message, signer),
         isPreviousCertified: (value) => checkPreviousPrecommits(rules, state, value, verifier).outcome === 'accept',
       },

@@ -105,11 +105,6 @@ export class RoundRunner {
     return this.#machine.silent;
   }
 
-  /** Trainers that are no voters and committed in this round. */
-  get openTrainers(): string[] {
-    return this.#machine.openTrainers;
-  }
-
   /** Hashes of messages that are needed by name. */
   get wanted(): string[] {
     return [...this.#wanted];

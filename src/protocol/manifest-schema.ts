@@ -71,7 +71,7 @@ const roundSchema = z.strictObject({
   maxViewMs: milliseconds().default(120_000).describe('longest timeout of a view'),
   memory: count(1, 1024).default(8).describe('rounds that a peer keeps and answers for (K)'),
   openGracePermille: count(0, 10_000)
-    .default(500)
+    .default(1000)
     .describe('how much longer than the slowest member trainers that are not voters are waited for, in thousandths'),
   maxContributions: count(1, maxContributionsBound).default(256).describe('most contributions of one round'),
 });

@@ -28,6 +28,11 @@ interface Header {
   readonly key: string;
 }
 
+/** A trainer that is no voter says that it trains this round, so that it is given some grace. spec/round.md#commit */
+export interface TrainingMessage extends Header {
+  readonly type: 'training';
+}
+
 /** Promises a body without showing it: H(network, round, key, salt, body root). spec/round.md#commit */
 export interface CommitMessage extends Header {
   readonly type: 'commit';
@@ -80,6 +85,7 @@ export interface PrecommitMessage extends Header {
 
 /** Any signed message. */
 export type Message =
+  | TrainingMessage
   | CommitMessage
   | ClosedMessage
   | ContributionMessage
@@ -98,6 +104,7 @@ const typed = (type: MessageType): RecordFields => ({ type: { kind: 'text', oneO
 
 /** The fields of every message on the wire. */
 export const messageFields: Readonly<Record<MessageType, RecordFields>> = {
+  training: typed('training'),
   commit: { ...typed('commit'), commitment: hash, workRoot: hash },
   closed: typed('closed'),
   contribution: { ...typed('contribution'), base: hash, body: hash, salt: hash, innerSteps: uint, tokens: uint },

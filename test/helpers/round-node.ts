@@ -90,7 +90,6 @@ export class RoundNode {
       previous: { precommitView: last?.view ?? 0, precommits: last?.precommits ?? [] },
       startedAtMs: nowMs,
       quiet,
-      awaitedTrainers: [],
       restored,
       sign: signStandIn,
       isPreviousCertified: () => true,

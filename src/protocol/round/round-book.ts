@@ -11,6 +11,7 @@ import {
   computeSlot,
   type Message,
   type ProposalMessage,
+  type TrainingMessage,
   type VoteMessage,
 } from '../messages.ts';
 import { accept, type GossipOutcome, ignore, reject } from '../outcome.ts';
@@ -50,6 +51,8 @@ export class RoundBook {
   /** first message of each kind and signer */
   readonly commits: Map<string, SignedMessage<CommitMessage>> = new Map();
   readonly contributions: Map<string, SignedMessage<ContributionMessage>> = new Map();
+  /** keys of trainers that are no voters and said that they train */
+  readonly announced: Set<string> = new Set();
   readonly closed: Set<number> = new Set();
   readonly votes: Map<number, SignedMessage<VoteMessage>> = new Map();
 
@@ -143,6 +146,9 @@ export class RoundBook {
   #keepFirst(signed: SignedMessage): void {
     const { message } = signed;
     switch (message.type) {
+      case 'training':
+        this.announced.add(message.key);
+        break;
       case 'commit':
         this.commits.set(message.key, signed as SignedMessage<CommitMessage>);
         break;
@@ -164,7 +170,7 @@ export class RoundBook {
     if (message.round !== state.round) {
       return ignore('round', { expected: state.round, actual: message.round });
     }
-    if (message.type === 'commit' || message.type === 'contribution') {
+    if (message.type === 'training' || message.type === 'commit' || message.type === 'contribution') {
       return this.#checkTrainer(message);
     }
     const voter = this.voterOf(message.key);
@@ -185,13 +191,16 @@ export class RoundBook {
     return voter === expected ? null : reject('not-the-proposer', { expected, actual: voter });
   }
 
-  #checkTrainer(message: CommitMessage | ContributionMessage): GossipOutcome | null {
+  #checkTrainer(message: TrainingMessage | CommitMessage | ContributionMessage): GossipOutcome | null {
     const { rules, state, innerSteps } = this.#init;
     if (message.type === 'contribution' && message.base !== state.base) {
       return reject('base', { expected: state.base, actual: message.base });
     }
     if (message.type === 'contribution' && message.innerSteps !== innerSteps) {
       return reject('inner-steps', { expected: innerSteps, actual: message.innerSteps });
+    }
+    if (message.type === 'training' && this.voterOf(message.key) !== null) {
+      return reject('a-voter', { key: message.key });
     }
     // Members always have room; open trainers share what the manifest leaves.
     if (this.voterOf(message.key) === null && !this.#openKeys.has(message.key)) {

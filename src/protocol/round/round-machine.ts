@@ -148,11 +148,6 @@ export class RoundMachine {
     return this.#book.messages();
   }
 
-  /** Keys of trainers that are no voters and committed in this round, in time or not. */
-  get openTrainers(): string[] {
-    return [...this.#book.commits.keys()].filter((key) => this.#book.voterOf(key) === null);
-  }
-
   /** This peer's key, hex. */
   get self(): string {
     return this.#init.self;
@@ -258,6 +253,7 @@ export class RoundMachine {
 
   #advance(nowMs: number): RoundOutput[] {
     if (!this.#decided) {
+      this.#announce();
       this.#commit(nowMs);
       this.#close(nowMs);
       this.#reveal(nowMs);
@@ -301,9 +297,16 @@ export class RoundMachine {
     return revealed.length > computeFaultBound(this.#init.rules.voters.length);
   }
 
-  /** Every expected member committed, and trainers that did so last time had their grace. */
+  /** A trainer that is no voter is only waited for if it says that it trains. */
+  #announce(): void {
+    if (this.#self === null) {
+      this.#say({ ...this.#header(), type: 'training' });
+    }
+  }
+
+  /** Every expected member committed, and trainers that said they train had their grace. */
   #isComplete(nowMs: number): boolean {
-    const isMissing = this.#init.awaitedTrainers.some((key) => !this.#book.commits.has(key));
+    const isMissing = [...this.#book.announced].some((key) => !this.#book.commits.has(key));
     return this.#completeAtMs !== null && (!isMissing || nowMs >= this.#graceEndsAtMs(this.#completeAtMs));
   }
 

@@ -48,8 +48,6 @@ export interface RoundInit {
   readonly startedAtMs: number;
   /** voters that are not waited for until they are heard */
   readonly quiet: readonly string[];
-  /** keys of trainers that are no voters and committed in the round before: they are given some grace */
-  readonly awaitedTrainers: readonly string[];
   readonly restored: RestoredRound | null;
   /** signs with this peer's key; the machine never asks twice for one slot */
   readonly sign: (message: Message) => SignedMessage;
