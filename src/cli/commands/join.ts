@@ -1,6 +1,7 @@
 /** `tapestry-peer join LINK`: fetches a network's manifest from one of its peers and trains with them. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Identity } from '../../peer/identity.ts';
 import {
   createNetworkFolder,
   locateNetwork,
@@ -14,7 +15,6 @@ import { chooseData } from '../choose-data.ts';
 import { type CliContext, nameNetwork, printerFor } from '../cli-context.ts';
 import { addPeerOptions, configure, type Execute, type PeerFlags } from '../command-options.ts';
 import { type JoinLink, parseJoinLink } from '../join-link.ts';
-import type { PeerIdentity } from '../peer-modules.ts';
 import { runPeer } from '../run-peer.ts';
 
 /** Declares the command. */
@@ -51,7 +51,7 @@ async function joinNetwork(context: CliContext, text: string, flags: PeerFlags):
 async function findNetwork(
   context: CliContext,
   home: string,
-  identity: PeerIdentity,
+  identity: Identity,
   { networkId, addresses }: JoinLink,
   print: (line: string) => void,
 ): Promise<NetworkFolder> {

@@ -1,6 +1,7 @@
 /** `tapestry-peer` alone: goes on with the last network of this home, or founds a network of one. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Identity } from '../../peer/identity.ts';
 import {
   createNetworkFolder,
   listNetworkFolders,
@@ -22,7 +23,6 @@ import {
   readCount,
 } from '../command-options.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
-import type { PeerIdentity } from '../peer-modules.ts';
 import { runPeer } from '../run-peer.ts';
 
 interface StartFlags extends PeerFlags, NetworkFlags {
@@ -82,7 +82,7 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
 async function foundNetwork(
   context: CliContext,
   home: string,
-  identity: PeerIdentity,
+  identity: Identity,
   { preset, name, rounds, seed, set }: StartFlags,
 ): Promise<NetworkFolder> {
   const manifest = createManifest(preset, {

@@ -1,9 +1,9 @@
 /** `tapestry-peer verify DIR…`: recomputes every peer's chain from genesis, offline, and compares the bases. */
 import type { Command } from 'commander';
+import type { HomeVerdict } from '../../peer/verify-home.ts';
 import { type CliContext, exitCodes, type Print, printerFor, printJson } from '../cli-context.ts';
 import { addCommonOptions, type CommonFlags, type Execute } from '../command-options.ts';
 import { expandToNetworkFolders } from '../find-network.ts';
-import type { HomeVerdict } from '../peer-modules.ts';
 
 /** What `verify --json` prints. */
 export interface VerifyReport {

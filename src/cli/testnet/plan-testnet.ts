@@ -5,6 +5,7 @@
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Identity } from '../../peer/identity.ts';
 import { createNetworkFolder, locateNetwork, openNetworkFolder, writeWhole } from '../../peer/network-folder.ts';
 import type { PeerData } from '../../peer/peer.ts';
 import { ensureWritableFolder } from '../../peer/storage/folder.ts';
@@ -17,7 +18,6 @@ import type { PresetName } from '../../protocol/presets.ts';
 import { chooseData } from '../choose-data.ts';
 import type { CliContext } from '../cli-context.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
-import type { PeerIdentity } from '../peer-modules.ts';
 
 /** What a person asked for. */
 export interface TestnetWishes {
@@ -83,7 +83,7 @@ export async function planTestnet(context: CliContext, wishes: TestnetWishes): P
     names.map((_, index) => chooseData(paths.length === 0 ? [] : [paths[index % paths.length]!], index)),
   );
   const seed = makeNetworkSeed(wishes.seed);
-  const identities: PeerIdentity[] = [];
+  const identities: Identity[] = [];
   for (const [index, name] of names.entries()) {
     const home = join(dir, name);
     ensureWritableFolder(home);

@@ -9,6 +9,7 @@ import { type ContributionMessage, computeCommitment, computeSlot, type Message 
 import type { GossipOutcome } from '../outcome.ts';
 import { computeFaultBound, computeQuorum } from '../quorum.ts';
 import { Agreement, initialAgreementState } from './agreement.ts';
+import { Attendance, computeGraceEnd } from './attendance.ts';
 import { RoundBook } from './round-book.ts';
 import type {
   Phase,
@@ -30,8 +31,7 @@ export class RoundMachine {
   readonly #self: number | null;
   readonly #quorum: number;
   readonly #sent: Map<string, SignedMessage> = new Map();
-  readonly #expected: Set<number>;
-  readonly #heard: Set<number> = new Set();
+  readonly #attendance: Attendance;
   #accepted: Set<string> | null = null;
   /** when every expected member had committed */
   #completeAtMs: number | null = null;
@@ -52,19 +52,13 @@ export class RoundMachine {
     this.#book = new RoundBook({ rules, state, innerSteps: init.innerSteps, proposerOf, isKnownValue });
     this.#desk = new ValueDesk(init, this.#book, (output) => this.#outputs.push(output));
     this.#self = this.#book.voterOf(self);
-    const quiet = new Set(init.quiet);
-    this.#expected = new Set(
-      rules.voters.map((_, index) => index).filter((index) => !quiet.has(rules.voters[index]!.key)),
-    );
-    if (this.#self !== null) {
-      this.#expected.delete(this.#self);
-    }
+    this.#attendance = new Attendance(rules.voters, init.quiet, this.#self);
     const snapshot = init.restored?.snapshot ?? null;
     this.#agreement = new Agreement(
       {
         isValid: (value) => this.#desk.isValid(value),
         getValue: () => this.#desk.build(),
-        isExpected: (voter) => voter === this.#self || this.#expected.has(voter),
+        isExpected: (voter) => voter === this.#self || this.#attendance.isExpected(voter),
         propose: (view, value, validView) =>
           this.#say({ ...this.#header(), type: 'proposal', view, validView, value: this.#desk.getBytes(value)! }),
         prevote: (view, value) => this.#say({ ...this.#header(), type: 'prevote', view, value }),
@@ -104,7 +98,7 @@ export class RoundMachine {
         this.#desk.setNext(event.id, event.next);
         break;
       case 'reachable':
-        this.#expect(event.key, event.reachable);
+        this.#attendance.expect(event.key, event.reachable);
         break;
     }
     return this.#advance(nowMs);
@@ -138,7 +132,7 @@ export class RoundMachine {
     if (this.#revealAtMs === null) {
       const trainEndsAtMs = startedAtMs + state.trainDeadlineMs;
       const isGrace = this.#accepted === null && this.#completeAtMs !== null;
-      return isGrace ? Math.min(trainEndsAtMs, this.#graceEndsAtMs(this.#completeAtMs!)) : trainEndsAtMs;
+      return isGrace ? Math.min(trainEndsAtMs, computeGraceEnd(this.#init, this.#completeAtMs!)) : trainEndsAtMs;
     }
     return this.#votedAtMs === null ? this.#revealAtMs + rules.round.revealMs : this.#votedAtMs + rules.round.voteMs;
   }
@@ -165,9 +159,7 @@ export class RoundMachine {
 
   /** Keys of the other voters of which no message came in this round: the next need not wait for them. */
   get silent(): string[] {
-    return this.#init.rules.voters
-      .filter((_, voter) => voter !== this.#self && !this.#heard.has(voter))
-      .map((voter) => voter.key);
+    return this.#attendance.silent;
   }
 
   #restore(restored: RestoredRound | null): void {
@@ -198,13 +190,6 @@ export class RoundMachine {
     return { version: 1, network: rules.network, round: state.round, key: self };
   }
 
-  #expect(key: string, reachable: boolean): void {
-    const voter = this.#book.voterOf(key);
-    if (voter !== null && voter !== this.#self) {
-      reachable ? this.#expected.add(voter) : this.#expected.delete(voter);
-    }
-  }
-
   /** Files a message, own or others', where it belongs. */
   #take(signed: SignedMessage): { outcome: GossipOutcome } {
     const { outcome, isNew, second } = this.#book.receive(signed);
@@ -223,8 +208,7 @@ export class RoundMachine {
     if (voter === null) {
       return;
     }
-    this.#heard.add(voter);
-    this.#expect(message.key, true);
+    this.#attendance.hear(voter);
     if (message.type === 'proposal') {
       this.#agreement.addProposal(voter, message, this.#desk.keep(message.value));
     } else if (message.type === 'prevote' || message.type === 'precommit') {
@@ -307,12 +291,7 @@ export class RoundMachine {
   /** Every expected member committed, and trainers that said they train had their grace. */
   #isComplete(nowMs: number): boolean {
     const isMissing = [...this.#book.announced].some((key) => !this.#book.commits.has(key));
-    return this.#completeAtMs !== null && (!isMissing || nowMs >= this.#graceEndsAtMs(this.#completeAtMs));
-  }
-
-  #graceEndsAtMs(completeAtMs: number): number {
-    const { startedAtMs, rules } = this.#init;
-    return completeAtMs + Math.ceil(((completeAtMs - startedAtMs) * rules.round.openGracePermille) / 1000);
+    return this.#completeAtMs !== null && (!isMissing || nowMs >= computeGraceEnd(this.#init, this.#completeAtMs));
   }
 
   #close(nowMs: number): void {
@@ -320,7 +299,7 @@ export class RoundMachine {
       return;
     }
     const voters = this.#init.rules.voters;
-    const everyone = [...this.#expected].every((voter) => this.#book.commits.has(voters[voter]!.key));
+    const everyone = this.#attendance.expected.every((voter) => this.#book.commits.has(voters[voter]!.key));
     if (everyone && this.#sent.has('commit')) {
       this.#completeAtMs ??= nowMs;
     }
@@ -336,7 +315,7 @@ export class RoundMachine {
       return;
     }
     const { closed } = this.#book;
-    const everyone = closed.size >= this.#quorum && [...this.#expected].every((voter) => closed.has(voter));
+    const everyone = closed.size >= this.#quorum && this.#attendance.expected.every((voter) => closed.has(voter));
     if (!everyone && !this.#isPastTraining(nowMs) && !this.#isOvertaken()) {
       return;
     }
@@ -382,7 +361,7 @@ export class RoundMachine {
       return;
     }
     const { votes } = this.#book;
-    const everyone = [...this.#expected].every((voter) => votes.has(voter));
+    const everyone = this.#attendance.expected.every((voter) => votes.has(voter));
     const late = nowMs >= this.#votedAtMs + this.#init.rules.round.voteMs;
     const supported = this.#agreement.getSupportedView();
     if (supported >= 0 || (votes.size >= this.#quorum && (everyone || late))) {
@@ -403,7 +382,7 @@ export class RoundMachine {
 
   #waitingFor(): number[] {
     const { voters } = this.#init.rules;
-    const expected = [...this.#expected].sort((a, b) => a - b);
+    const { expected } = this.#attendance;
     if (this.#agreement.started) {
       return this.#agreement.waitingFor(voters.length).filter((voter) => voter !== this.#self);
     }

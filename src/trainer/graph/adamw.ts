@@ -3,21 +3,12 @@
  * Moments are kept scaled, M = m / (1 − β₁) and V = v / (1 − β₂), which saves two multiplications an element; the
  * numbers that change from step to step come in as three scalars (`../step-scalars.ts`). spec/trainer.md#adamw
  */
+import type { InnerOptimizer } from '../../protocol/manifest.ts';
 import type { Value } from '../onnx/encode-model.ts';
 import type { GraphBuilder } from '../onnx/graph-builder.ts';
 
-/** Standard AdamW with global-norm clipping. Rates and norms are plain numbers, steps count inner steps. */
-export interface InnerOptimizerConfig {
-  readonly learningRate: number;
-  readonly warmupSteps: number;
-  readonly decaySteps: number;
-  readonly minLearningRateShare: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  readonly weightDecay: number;
-  readonly clipNorm: number;
-}
+/** The part of the manifest's inner optimiser that an inner step depends on. */
+export type InnerOptimizerConfig = Omit<InnerOptimizer, 'steps' | 'batchSize' | 'sequenceLength'>;
 
 /** A tensor with its moments. */
 export interface Slot {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { formatJoinLink } from '../../../src/cli/join-link.ts';
-import type { ManifestRequest } from '../../../src/cli/peer-modules.ts';
 import { runProgram } from '../../../src/cli/program.ts';
+import type { FetchManifestInit } from '../../../src/peer/fetch-manifest.ts';
 import { listNetworkFolders, openNetworkFolder } from '../../../src/peer/network-folder.ts';
 import { toHex } from '../../../src/protocol/hex.ts';
 import { computeNetworkId } from '../../../src/protocol/manifest-canonical.ts';
@@ -15,10 +15,10 @@ const link = formatJoinLink({ networkId, addresses });
 test('a joiner fetches the manifest once, keeps it, and trains', async (t) => {
   const home = await makeTemporaryFolder(t);
   const context = createCaughtContext();
-  const asked: ManifestRequest[] = [];
+  const asked: FetchManifestInit[] = [];
   const modules = {
     ...context.modules,
-    fetchManifest: (request: ManifestRequest) => {
+    fetchManifest: (request: FetchManifestInit) => {
       asked.push(request);
       return context.modules.fetchManifest(request);
     },
