@@ -127,7 +127,8 @@ async function readConfigFile(file: string): Promise<Fields> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    // ENOTDIR: a home that cannot be, which whoever writes to it says better.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return {};
     throw new TapestryError(
       'config-unreadable',
       `${file}: expected a readable file, found: ${(error as Error).message}`,

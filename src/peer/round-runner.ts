@@ -13,6 +13,7 @@ import { RoundMachine } from '../protocol/round/round-machine.ts';
 import type { RestoredRound, RoundEvent, RoundInit, RoundOutput } from '../protocol/round/round-types.ts';
 import { decodeValue } from '../protocol/value.ts';
 import type { BaseKeeper } from './base-keeper.ts';
+import { computePeerId } from './identity.ts';
 import type { Network } from './network/network.ts';
 import type { UntimedEvent } from './peer.ts';
 import { decodeSnapshot, encodeSnapshot } from './round-snapshot.ts';
@@ -278,9 +279,17 @@ export class RoundRunner {
   /** Tries for as long as the round lasts: missing is not the same as invalid. */
   async #fetchBody(contribution: string, body: string): Promise<void> {
     const { exchange, network, shape, emit } = this.#components;
+    const { key } = this.#machine.getContribution(contribution)!.message;
+    const author = computePeerId(fromHex(key));
+    // The first one is asked first: whoever made a body has it before anyone else.
+    const byAuthor = (a: string, b: string): number => Number(b === author) - Number(a === author);
     const options = {
       sizeBytes: computeBodyLength(shape.length, shape),
-      peers: () => network.peers().map(({ id }) => id),
+      peers: () =>
+        network
+          .peers()
+          .map(({ id }) => id)
+          .sort(byAuthor),
       signal: this.#ended.signal,
     };
     for (let pauseMs = 100; !this.#ended.signal.aborted; pauseMs = Math.min(2 * pauseMs, 2000)) {

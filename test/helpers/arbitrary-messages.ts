@@ -15,7 +15,7 @@ const hashOrNil = fc.option(hash, { nil: null });
 /** A message of any type. */
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: is('commit'), ...header, commitment: hash, workRoot: hash }),
-  fc.record({ type: is('closed'), ...header }),
+  fc.record({ type: fc.constantFrom('closed' as const, 'training' as const), ...header }),
   fc.record({
     type: is('contribution'),
     ...header,

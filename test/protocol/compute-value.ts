@@ -10,16 +10,10 @@ import {
   computeValue,
   getWeightedBodies,
 } from '../../src/protocol/compute-value.ts';
-import { type SignedMessage, signMessage } from '../../src/protocol/envelope.ts';
-import {
-  type ContributionMessage,
-  type Message,
-  maxContributionsBound,
-  maxEnvelopeBytes,
-  type VoteMessage,
-} from '../../src/protocol/messages.ts';
+import type { SignedMessage } from '../../src/protocol/envelope.ts';
+import type { ContributionMessage, VoteMessage } from '../../src/protocol/messages.ts';
 import { computeFaultBound, computeQuorum } from '../../src/protocol/quorum.ts';
-import { decodeValue, encodeValue, maxValueBytes, type ValueContribution } from '../../src/protocol/value.ts';
+import type { ValueContribution } from '../../src/protocol/value.ts';
 import { createTestRules, madeUp, signStandIn } from '../helpers/round-node.ts';
 
 const rules = createTestRules(4);

@@ -30,6 +30,7 @@ const contribution: ContributionMessage = {
   tokens: 2560,
 };
 const messages: Readonly<Record<MessageType, Message>> = {
+  training: { ...header, type: 'training' },
   commit: { ...header, type: 'commit', commitment: madeUp('commitment'), workRoot: madeUp('work') },
   closed: { ...header, type: 'closed' },
   contribution,
@@ -151,7 +152,10 @@ test('a proposal rests on an earlier view than its own, or on none', (t) => {
 
 test('a slot is the type, and with a view the type and the view', (t) => {
   const slots = Object.values(messages).map(computeSlot);
-  t.deepEqual(slots, ['commit', 'closed', 'contribution', 'vote', 'proposal:2', 'prevote:2', 'precommit:2']);
+  t.deepEqual(slots, [
+    ...['training', 'commit', 'closed', 'contribution', 'vote'],
+    ...['proposal:2', 'prevote:2', 'precommit:2'],
+  ]);
 });
 
 test('a message hash differs by type even for one payload', (t) => {

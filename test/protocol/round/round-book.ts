@@ -25,9 +25,10 @@ function createBook(known: readonly string[] = [], maxContributions = rules.roun
 
 /** A good message of a type, changed as told. */
 function make(type: Message['type'], change: Change = {}): SignedMessage {
-  const header = { version: 1, network: rules.network, round: 3, key: voter };
+  const header = { version: 1, network: rules.network, round: 3 };
   const bodies: Readonly<Record<Message['type'], object>> = {
     commit: { commitment: madeUp('commitment'), workRoot: madeUp('work') },
+    training: {},
     closed: {},
     contribution: { base: state.base, body: madeUp('body'), salt: madeUp('salt'), innerSteps, tokens: 1 },
     vote: { contributions: [] },
@@ -35,7 +36,8 @@ function make(type: Message['type'], change: Change = {}): SignedMessage {
     prevote: { view: 0, value: null },
     precommit: { view: 0, value: null },
   };
-  return signStandIn({ type, ...header, ...bodies[type], ...change } as Message);
+  const key = type === 'training' ? trainer : voter;
+  return signStandIn({ type, ...header, key, ...bodies[type], ...change } as Message);
 }
 
 function outcomeOf(book: RoundBook, signed: SignedMessage): string {
@@ -43,7 +45,8 @@ function outcomeOf(book: RoundBook, signed: SignedMessage): string {
   return outcome.outcome === 'accept' ? 'accept' : `${outcome.outcome} ${outcome.reason}`;
 }
 
-for (const type of ['commit', 'closed', 'contribution', 'vote', 'proposal', 'prevote', 'precommit'] as const) {
+const types = ['training', 'commit', 'closed', 'contribution', 'vote', 'proposal', 'prevote', 'precommit'] as const;
+for (const type of types) {
   test(`takes in a ${type}, and knows it the second time`, (t) => {
     const book = createBook();
     const signed = make(type);
@@ -74,6 +77,14 @@ for (const type of ['commit', 'contribution'] as const) {
     t.is(book.voterOf(voter), 1);
   });
 }
+
+test('rejects the announcement of training by a voter: it is expected anyway', (t) => {
+  const book = createBook();
+  t.is(outcomeOf(book, make('training', { key: voter })), 'reject a-voter');
+  t.deepEqual([...book.announced], []);
+  book.receive(make('training'));
+  t.deepEqual([...book.announced], [trainer]);
+});
 
 test('files what is first of each kind by its signer', (t) => {
   const book = createBook();
@@ -116,6 +127,7 @@ test('members always have room, trainers share what is left', (t) => {
   }
   t.is(outcomeOf(book, make('commit', { key: madeUp('trainer 2') })), 'ignore full');
   t.is(outcomeOf(book, make('contribution', { key: madeUp('trainer 2') })), 'ignore full');
+  t.is(outcomeOf(book, make('training', { key: madeUp('trainer 2') })), 'ignore full');
   t.is(outcomeOf(book, make('contribution', { key: madeUp('trainer 0') })), 'accept', 'it has its place already');
   for (const { key } of rules.voters) t.is(outcomeOf(book, make('commit', { key })), 'accept');
 });
