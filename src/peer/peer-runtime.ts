@@ -38,6 +38,7 @@ export class PeerRuntime {
   #runner: RoundRunner | null = null;
   readonly #early: EarlyMessages = new EarlyMessages();
   #silent: readonly string[] = [];
+  #unreliable: readonly string[] = [];
   #advanced = Promise.withResolvers<void>();
   #answered = Promise.withResolvers<void>();
   #phase = 'sync';
@@ -115,6 +116,7 @@ export class PeerRuntime {
     const { metrics } = this.#parts;
     metrics.countRound(value, this.#runner?.hasContributed ?? false);
     this.#silent = this.#runner?.silent ?? [];
+    this.#unreliable = this.#runner?.unreliableTrainers ?? [];
     this.#runner?.stop();
     this.#runner = null;
     this.#advanced.resolve();
@@ -309,6 +311,7 @@ export class PeerRuntime {
         innerSteps: manifest.inner.steps,
         previous: chain.previous,
         quiet: this.#silent,
+        unreliableTrainers: this.#unreliable,
         sign: (message) => signMessage(message, signer),
         isPreviousCertified: (value) => checkPreviousPrecommits(rules, state, value, verifier).outcome === 'accept',
       },

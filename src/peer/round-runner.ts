@@ -59,6 +59,7 @@ export class RoundRunner {
   readonly #wanted: Set<string> = new Set();
   readonly #kept: Set<string> = new Set();
   readonly #state: ChainState;
+  readonly #self: string;
   readonly startedAtMs: number;
   #row: TrainingRow | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -66,6 +67,7 @@ export class RoundRunner {
   constructor(components: RoundRunnerComponents, init: RoundRunnerInit) {
     this.#components = components;
     this.#state = init.state;
+    this.#self = init.self;
     this.startedAtMs = components.nowMs();
     const restored = this.#restore(init.state.round);
     this.#machine = new RoundMachine({ ...init, startedAtMs: this.startedAtMs, restored });
@@ -76,7 +78,7 @@ export class RoundRunner {
     const { emit } = this.#components;
     emit({ event: 'phase.entered', round: this.#state.round, ...this.#machine.status });
     for (const signed of this.#machine.messages()) {
-      if (signed.message.key === this.#machine.self) {
+      if (signed.message.key === this.#self) {
         this.#publish(signed);
       }
     }
@@ -104,6 +106,11 @@ export class RoundRunner {
   /** Voters that were not heard in this round. */
   get silent(): string[] {
     return this.#machine.silent;
+  }
+
+  /** Trainers that said they train in this round and did not commit. */
+  get unreliableTrainers(): string[] {
+    return this.#machine.unreliableTrainers;
   }
 
   /** Hashes of messages that are needed by name. */

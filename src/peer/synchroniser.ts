@@ -8,6 +8,7 @@ import {
   decodeSyncResponse,
   encodeSyncRequest,
   encodeSyncResponse,
+  maxAddressLength,
   maxSyncAddresses,
   maxSyncCertificates,
   maxSyncHave,
@@ -135,6 +136,8 @@ export class Synchroniser {
       addresses: network
         .peers()
         .flatMap(({ addresses }) => addresses)
+        // Another peer chose these: one that cannot be written must not spoil the whole answer.
+        .filter((address) => address.length <= maxAddressLength)
         .slice(0, maxSyncAddresses),
     });
   }

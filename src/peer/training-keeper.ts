@@ -156,6 +156,9 @@ export class TrainingKeeper {
       return { momentsPath, errorFeedbackPath: null, includedBodyPath: null };
     }
     const entry = getValue(last.round)?.contributions.find(({ key }) => key === self);
+    if (entry?.outcome === 'equivocated') {
+      return { momentsPath, errorFeedbackPath: null, includedBodyPath: null };
+    }
     const included = entry?.outcome === 'included' && entry.weight > 0;
     return {
       momentsPath,

@@ -97,6 +97,13 @@ class ChainVerification {
     if (tally === null || [...contributions.values()].includes(null)) {
       return null;
     }
+    const named = [...votes, ...contributions.values()];
+    if (named.some((message) => message!.round !== value.round)) {
+      return 'a message it names is of another round';
+    }
+    if ([...contributions.values()].some((contribution) => contribution!.base !== value.base)) {
+      return 'a contribution it names starts from another base';
+    }
     if (votes.some((vote, index) => vote!.key !== this.#rules.voters[value.evidence[index]!.voter]!.key)) {
       return 'a vote in the evidence is not by the voter it is ascribed to';
     }

@@ -15,7 +15,7 @@ const drawMean = 12 * 32767.5;
 const drawUnit = 65536;
 
 /**
- * θ_0: ones for norms; for embeddings and matrices near-normal numbers with standard deviation 0.02, or
+ * θ_1: ones for norms; for embeddings and matrices near-normal numbers with standard deviation 0.02, or
  * 0.02 / √(2L) for `o_proj` and `down_proj`, so that the residual stream does not grow with depth.
  * @param seed 32 bytes, the manifest's
  * @returns flat vector in layout order

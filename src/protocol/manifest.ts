@@ -141,6 +141,8 @@ function* relations(manifest: Manifest): Generator<[key: string, holds: boolean,
   yield ['round.maxViewMs', caps, `at least round.proposeMs = ${round.proposeMs}`, round.maxViewMs];
   const quorate = voters.length !== 2;
   yield ['voters', quorate, '1 voter, or 3 to 128 (of two, one that stops would stop the network)', voters.length];
+  const named = round.maxContributions >= voters.length;
+  yield ['round.maxContributions', named, `at least one for each of ${voters.length} voters`, round.maxContributions];
   const repeated = (values: readonly string[]): string | undefined => values.find((v, i) => values.indexOf(v) !== i);
   const member = repeated(voters.map((voter) => voter.member));
   yield ['voters', member === undefined, 'a name for each member', `"${member}" twice`];

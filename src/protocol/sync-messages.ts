@@ -6,7 +6,7 @@
 import { maxCertificateBytes } from './certificate.ts';
 import { decodeCanonical, encodeCanonical } from './codec.ts';
 import { maxEnvelopeBytes } from './messages.ts';
-import type { Checked } from './outcome.ts';
+import { type Checked, reject } from './outcome.ts';
 import { decodeRecord, encodeRecord, type RecordFields } from './record.ts';
 
 /** What a peer has and wants. */
@@ -42,6 +42,8 @@ export const maxSyncWant = 512;
 export const maxSyncCertificates = 256;
 export const maxSyncMessages = 2048;
 export const maxSyncAddresses = 32;
+/** Longest address, characters. */
+export const maxAddressLength = 512;
 
 const requestFields: RecordFields = {
   version: { kind: 'uint' },
@@ -55,8 +57,17 @@ const responseFields: RecordFields = {
   round: { kind: 'uint' },
   certificates: { kind: 'byte-strings', maxItems: maxSyncCertificates, maxBytes: maxCertificateBytes },
   messages: { kind: 'byte-strings', maxItems: maxSyncMessages, maxBytes: maxEnvelopeBytes },
-  addresses: { kind: 'texts', maxItems: maxSyncAddresses, maxBytes: 512 },
+  addresses: { kind: 'texts', maxItems: maxSyncAddresses, maxBytes: maxAddressLength },
 };
+
+function decode(bytes: Uint8Array, maxBytes: number, fields: RecordFields): Checked<Record<string, unknown>> {
+  const data = decodeCanonical(bytes, maxBytes);
+  const record = data.outcome === 'accept' ? decodeRecord(fields, data.value) : data;
+  if (record.outcome === 'accept' && record.value.version !== 1) {
+    return reject('version', { expected: 1, actual: record.value.version as number });
+  }
+  return record;
+}
 
 /** Canonical bytes of a request. */
 export function encodeSyncRequest(request: SyncRequest): Uint8Array {
@@ -65,8 +76,7 @@ export function encodeSyncRequest(request: SyncRequest): Uint8Array {
 
 /** Reads a request strictly. */
 export function decodeSyncRequest(bytes: Uint8Array): Checked<SyncRequest> {
-  const data = decodeCanonical(bytes, maxSyncRequestBytes);
-  return (data.outcome === 'accept' ? decodeRecord(requestFields, data.value) : data) as Checked<SyncRequest>;
+  return decode(bytes, maxSyncRequestBytes, requestFields) as Checked<unknown> as Checked<SyncRequest>;
 }
 
 /** Canonical bytes of a response. */
@@ -76,8 +86,7 @@ export function encodeSyncResponse(response: SyncResponse): Uint8Array {
 
 /** Reads a response strictly. */
 export function decodeSyncResponse(bytes: Uint8Array): Checked<SyncResponse> {
-  const data = decodeCanonical(bytes, maxSyncResponseBytes);
-  return (data.outcome === 'accept' ? decodeRecord(responseFields, data.value) : data) as Checked<SyncResponse>;
+  return decode(bytes, maxSyncResponseBytes, responseFields) as Checked<unknown> as Checked<SyncResponse>;
 }
 
 /**

@@ -90,6 +90,7 @@ export class RoundNode {
       previous: { precommitView: last?.view ?? 0, precommits: last?.precommits ?? [] },
       startedAtMs: nowMs,
       quiet,
+      unreliableTrainers: [],
       restored,
       sign: signStandIn,
       isPreviousCertified: () => true,

@@ -62,6 +62,12 @@ const refused: [title: string, code: string, key: string, changes: Changes][] = 
   ['another version', 'manifest-out-of-range', 'version', { version: 2 }],
   ['no voter', 'manifest-out-of-range', 'voters', { voters: [] }],
   ['129 voters', 'manifest-out-of-range', 'voters', { voters: exampleVoters(129) }],
+  [
+    'fewer contributions than voters',
+    'manifest-inconsistent',
+    'round.maxContributions',
+    { round: { maxContributions: 3 } },
+  ],
   ['two voters', 'manifest-inconsistent', 'voters', { voters: exampleVoters(2) }],
   ['a member twice', 'manifest-inconsistent', 'voters', { voters: twice('member') }],
   ['a key twice', 'manifest-inconsistent', 'voters', { voters: twice('key') }],

@@ -122,3 +122,10 @@ test('an answer of as much as fits into its budgets is never larger than an answ
   );
   t.pass();
 });
+
+test('a question or an answer of another version is refused as such', (t) => {
+  const question = { version: 2 as 1, round: 1, have: [], want: [] };
+  t.like(decodeSyncRequest(encodeSyncRequest(question)), { outcome: 'reject', reason: 'version' });
+  const answer = { version: 2 as 1, round: 1, certificates: [], messages: [], addresses: [] };
+  t.like(decodeSyncResponse(encodeSyncResponse(answer)), { outcome: 'reject', reason: 'version' });
+});

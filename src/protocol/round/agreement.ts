@@ -138,7 +138,7 @@ export class Agreement {
   addProposal(voter: number, message: ProposalMessage, value: string): void {
     const ofView = this.#proposals.get(message.view) ?? [];
     this.#proposals.set(message.view, [...ofView, { value, validView: message.validView }]);
-    this.#sawView(voter, message.view);
+    this.noteView(voter, message.view);
   }
 
   /** A voter's prevote or precommit. */
@@ -148,7 +148,12 @@ export class Agreement {
     const ofView = ballots.get(view) ?? new Ballots();
     ofView.add(voter, signed);
     ballots.set(view, ofView);
-    this.#sawView(voter, view);
+    this.noteView(voter, view);
+  }
+
+  /** A voter was seen in a view. */
+  noteView(voter: number, view: number): void {
+    this.#viewsOf.set(voter, Math.max(view, this.#viewsOf.get(voter) ?? -1));
   }
 
   /** True once the first view has begun here. */
@@ -223,10 +228,6 @@ export class Agreement {
       this.#scheduleTimeouts(nowMs) ||
       this.#expire(nowMs)
     );
-  }
-
-  #sawView(voter: number, view: number): void {
-    this.#viewsOf.set(voter, Math.max(view, this.#viewsOf.get(voter) ?? -1));
   }
 
   #schedule(step: AgreementStep, view: number, baseMs: number, nowMs: number): void {

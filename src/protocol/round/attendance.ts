@@ -3,12 +3,6 @@
  * gone, until they are heard. Only patience depends on it, never a decision. spec/round.md#waiting
  */
 import type { Voter } from '../election.ts';
-import type { RoundInit } from './round-types.ts';
-
-/** Until when announced trainers that are no voters are waited for, once all members have committed. spec/round.md#commit */
-export function computeGraceEnd({ startedAtMs, rules }: RoundInit, completeAtMs: number): number {
-  return completeAtMs + Math.ceil(((completeAtMs - startedAtMs) * rules.round.openGracePermille) / 1000);
-}
 
 /** Keeps the list of one round. Voters are indices in the voter list. */
 export class Attendance {

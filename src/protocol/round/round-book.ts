@@ -20,12 +20,17 @@ import type { BodyState } from './value-judge.ts';
 /** Highest view a message may speak of: with growing timeouts no honest voter ever comes here. */
 export const maxView = 10_000;
 
+/** Messages of views this far above one's own are not kept, only noted: whoever skips to such a view asks for them. */
+export const viewWindow = 64;
+
 /** The constant facts by which messages of a round are checked. */
 export interface RoundBookInit {
   readonly rules: ChainRules;
   readonly state: ChainState;
   readonly innerSteps: number;
   readonly proposerOf: (view: number) => number;
+  /** the view this peer is in */
+  readonly getView: () => number;
   /** true if the bytes of a value were seen */
   readonly isKnownValue: (hash: string) => boolean;
 }
@@ -35,6 +40,8 @@ export interface Received {
   readonly outcome: GossipOutcome;
   /** true if it was taken in */
   readonly isNew?: boolean;
+  /** its view, if it is good but too far ahead to be kept */
+  readonly aheadView?: number;
   /** its key had filled the slot with another message: the two together prove it */
   readonly second?: { readonly first: SignedMessage; readonly second: SignedMessage };
 }
@@ -48,6 +55,8 @@ export class RoundBook {
   readonly #openKeys: Set<string> = new Set();
   readonly #bodies: Map<string, BodyState> = new Map();
   readonly #wanted: Set<string> = new Set();
+  /** slots whose contradiction was told */
+  readonly #contradicted: Set<string> = new Set();
   /** first message of each kind and signer */
   readonly commits: Map<string, SignedMessage<CommitMessage>> = new Map();
   readonly contributions: Map<string, SignedMessage<ContributionMessage>> = new Map();
@@ -108,6 +117,9 @@ export class RoundBook {
     if (refusal !== null) {
       return { outcome: refusal };
     }
+    if ('view' in message && message.view > this.#init.getView() + viewWindow && !this.#wanted.has(hash)) {
+      return { outcome: ignore('view-ahead', { view: message.view }), aheadView: message.view };
+    }
     const slot = `${message.key}/${computeSlot(message)}`;
     const filled = this.#slots.get(slot);
     if (filled === undefined) {
@@ -117,12 +129,16 @@ export class RoundBook {
       return { outcome: accept(undefined), isNew: true };
     }
     const isNew = this.#wanted.has(hash) || this.#isWorthKeeping(message, filled.length);
-    const second = { first: this.#messages.get(filled[0]!)!, second: signed };
     if (isNew) {
       filled.push(hash);
       this.#messages.set(hash, signed);
     }
-    return { outcome: accept(undefined), isNew, second };
+    if (this.#contradicted.has(slot)) {
+      // One proof is enough, and whoever signs without end is not passed on without end.
+      return isNew ? { outcome: accept(undefined), isNew } : { outcome: ignore('slot-filled') };
+    }
+    this.#contradicted.add(slot);
+    return { outcome: accept(undefined), isNew, second: { first: this.#messages.get(filled[0]!)!, second: signed } };
   }
 
   /**

@@ -9,7 +9,8 @@ import { type ContributionMessage, computeCommitment, computeSlot, type Message 
 import type { GossipOutcome } from '../outcome.ts';
 import { computeFaultBound, computeQuorum } from '../quorum.ts';
 import { Agreement, initialAgreementState } from './agreement.ts';
-import { Attendance, computeGraceEnd } from './attendance.ts';
+import { Attendance } from './attendance.ts';
+import { CommitWindow } from './commit-window.ts';
 import { RoundBook } from './round-book.ts';
 import type {
   Phase,
@@ -32,9 +33,8 @@ export class RoundMachine {
   readonly #quorum: number;
   readonly #sent: Map<string, SignedMessage> = new Map();
   readonly #attendance: Attendance;
+  readonly #window: CommitWindow;
   #accepted: Set<string> | null = null;
-  /** when every expected member had committed */
-  #completeAtMs: number | null = null;
   #work: TrainedWork | null = null;
   #revealAtMs: number | null = null;
   #votedAtMs: number | null = null;
@@ -49,10 +49,12 @@ export class RoundMachine {
     const ranks = computeProposerRanks(rules.voters, state.beacon);
     const proposerOf = (view: number): number => computeProposer(ranks, view);
     const isKnownValue = (hash: string): boolean => this.#desk.getBytes(hash) !== undefined;
-    this.#book = new RoundBook({ rules, state, innerSteps: init.innerSteps, proposerOf, isKnownValue });
+    const getView = (): number => this.#agreement.state.view;
+    this.#book = new RoundBook({ ...init, proposerOf, getView, isKnownValue });
     this.#desk = new ValueDesk(init, this.#book, (output) => this.#outputs.push(output));
     this.#self = this.#book.voterOf(self);
     this.#attendance = new Attendance(rules.voters, init.quiet, this.#self);
+    this.#window = new CommitWindow(init, this.#book, this.#attendance);
     const snapshot = init.restored?.snapshot ?? null;
     this.#agreement = new Agreement(
       {
@@ -131,10 +133,16 @@ export class RoundMachine {
     }
     if (this.#revealAtMs === null) {
       const trainEndsAtMs = startedAtMs + state.trainDeadlineMs;
-      const isGrace = this.#accepted === null && this.#completeAtMs !== null;
-      return isGrace ? Math.min(trainEndsAtMs, computeGraceEnd(this.#init, this.#completeAtMs!)) : trainEndsAtMs;
+      return this.#accepted === null ? Math.min(trainEndsAtMs, this.#window.graceEndsAtMs) : trainEndsAtMs;
     }
-    return this.#votedAtMs === null ? this.#revealAtMs + rules.round.revealMs : this.#votedAtMs + rules.round.voteMs;
+    if (this.#self === null) {
+      return null; // a trainer has nothing left to do but to hear of the decision
+    }
+    if (this.#votedAtMs === null) {
+      return this.#revealAtMs + rules.round.revealMs;
+    }
+    // Without a quorum of votes no time helps, only another vote does.
+    return this.#book.votes.size < this.#quorum ? null : this.#votedAtMs + rules.round.voteMs;
   }
 
   /** Every message of the round, own ones first sent included: what a peer that missed some is given. */
@@ -142,9 +150,9 @@ export class RoundMachine {
     return this.#book.messages();
   }
 
-  /** This peer's key, hex. */
-  get self(): string {
-    return this.#init.self;
+  /** Keys of trainers that said they train and did not commit: the next round does not wait for them. */
+  get unreliableTrainers(): string[] {
+    return this.#window.missingTrainers;
   }
 
   /** A contribution by the hash of its message. */
@@ -192,7 +200,10 @@ export class RoundMachine {
 
   /** Files a message, own or others', where it belongs. */
   #take(signed: SignedMessage): { outcome: GossipOutcome } {
-    const { outcome, isNew, second } = this.#book.receive(signed);
+    const { outcome, isNew, second, aheadView } = this.#book.receive(signed);
+    if (aheadView !== undefined) {
+      this.#agreement.noteView(this.#book.voterOf(signed.message.key)!, aheadView);
+    }
     if (second !== undefined) {
       this.#outputs.push({ type: 'equivocation', ...second });
     }
@@ -288,22 +299,12 @@ export class RoundMachine {
     }
   }
 
-  /** Every expected member committed, and trainers that said they train had their grace. */
-  #isComplete(nowMs: number): boolean {
-    const isMissing = [...this.#book.announced].some((key) => !this.#book.commits.has(key));
-    return this.#completeAtMs !== null && (!isMissing || nowMs >= computeGraceEnd(this.#init, this.#completeAtMs));
-  }
-
   #close(nowMs: number): void {
     if (this.#accepted !== null || this.#self === null) {
       return;
     }
-    const voters = this.#init.rules.voters;
-    const everyone = this.#attendance.expected.every((voter) => this.#book.commits.has(voters[voter]!.key));
-    if (everyone && this.#sent.has('commit')) {
-      this.#completeAtMs ??= nowMs;
-    }
-    if (this.#isComplete(nowMs) || this.#isRevealing() || this.#isPastTraining(nowMs) || this.#isOvertaken()) {
+    const isComplete = this.#window.isComplete(this.#sent.has('commit'), nowMs);
+    if (isComplete || this.#isRevealing() || this.#isPastTraining(nowMs) || this.#isOvertaken()) {
       this.#accepted = new Set([...this.#book.commits.values()].map(({ hash }) => hash));
       this.#say({ ...this.#header(), type: 'closed' });
       this.#enter('commit');

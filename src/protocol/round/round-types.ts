@@ -48,6 +48,8 @@ export interface RoundInit {
   readonly startedAtMs: number;
   /** voters that are not waited for until they are heard */
   readonly quiet: readonly string[];
+  /** keys of trainers that said they train in the round before and did not commit: they get no grace in this one */
+  readonly unreliableTrainers: readonly string[];
   readonly restored: RestoredRound | null;
   /** signs with this peer's key; the machine never asks twice for one slot */
   readonly sign: (message: Message) => SignedMessage;

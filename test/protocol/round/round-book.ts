@@ -2,7 +2,8 @@ import test from 'ava';
 import { createChainState } from '../../../src/protocol/chain.ts';
 import type { SignedMessage } from '../../../src/protocol/envelope.ts';
 import { computeCommitment, type Message } from '../../../src/protocol/messages.ts';
-import { maxView, RoundBook } from '../../../src/protocol/round/round-book.ts';
+import { ignore } from '../../../src/protocol/outcome.ts';
+import { maxView, RoundBook, viewWindow } from '../../../src/protocol/round/round-book.ts';
 import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
 
 const rules = createTestRules(4);
@@ -13,12 +14,17 @@ const trainer = madeUp('trainer');
 
 type Change = Partial<Record<string, unknown>>;
 
-function createBook(known: readonly string[] = [], maxContributions = rules.round.maxContributions): RoundBook {
+function createBook(
+  known: readonly string[] = [],
+  maxContributions = rules.round.maxContributions,
+  view = 0,
+): RoundBook {
   return new RoundBook({
     rules: { ...rules, round: { ...rules.round, maxContributions } },
     state,
     innerSteps,
     proposerOf: (view) => view % 4,
+    getView: () => view,
     isKnownValue: (hash) => known.includes(hash),
   });
 }
@@ -99,8 +105,22 @@ test('files what is first of each kind by its signer', (t) => {
 for (const type of ['proposal', 'prevote', 'precommit'] as const) {
   test(`rejects a ${type} of a view that no honest voter comes to`, (t) => {
     const key = rules.voters[maxView % 4]!.key;
-    t.is(outcomeOf(createBook(), make(type, { key, view: maxView })), 'accept');
-    t.is(outcomeOf(createBook(), make(type, { view: maxView + 1 })), 'reject view');
+    t.is(outcomeOf(createBook([], 64, maxView), make(type, { key, view: maxView })), 'accept');
+    t.is(outcomeOf(createBook([], 64, maxView), make(type, { view: maxView + 1 })), 'reject view');
+  });
+
+  test(`notes the view of a ${type} that is far ahead, and keeps it only if asked for`, (t) => {
+    const far = viewWindow + 5 + 1;
+    const book = createBook([], 64, 5);
+    const key = rules.voters[far % 4]!.key;
+    const received = book.receive(make(type, { key, view: far }));
+    t.deepEqual(received, { outcome: ignore('view-ahead', { view: far }), aheadView: far });
+    t.deepEqual([...book.messages()], []);
+    const wanted = make(type, { key, view: far });
+    book.want(wanted.hash);
+    t.true(book.receive(wanted).isNew);
+    const near = make(type, { key: rules.voters[(far - 1) % 4]!.key, view: far - 1 });
+    t.true(book.receive(near).isNew);
   });
 }
 
@@ -188,12 +208,22 @@ for (const type of ['contribution', 'vote', 'proposal'] as const) {
   });
 }
 
+test('whoever signs without end for one slot is passed on, and told of, once', (t) => {
+  const book = createBook();
+  const received = Array.from({ length: 100 }, (_, index) =>
+    book.receive(make('commit', { commitment: madeUp(`${index}`) })),
+  );
+  t.is(received.filter(({ outcome }) => outcome.outcome === 'accept').length, 2, 'the first, and its contradiction');
+  t.is(received.filter(({ second }) => second !== undefined).length, 1);
+  t.deepEqual(received.at(-1)?.outcome, ignore('slot-filled'));
+});
+
 for (const type of ['prevote', 'precommit'] as const) {
   test(`of ${type} ballots for one slot four are kept, and more only for nil and values whose bytes were seen`, (t) => {
     const known = madeUp('known');
     const book = createBook([known]);
     const values = ['a', 'b', 'c', 'd', 'e'].map(madeUp);
-    const kept = [...values, null, known].map((value) => book.receive(make(type, { value })).isNew);
+    const kept = [...values, null, known].map((value) => book.receive(make(type, { value })).isNew ?? false);
     t.deepEqual(kept, [true, true, true, true, false, true, true]);
   });
 }

@@ -1,0 +1,137 @@
+/**
+ * A certified chain on disk without rounds: real bodies, votes, weights, bases and signatures, put together by the rules
+ * of src/protocol. A quorum that lies can be asked for, which no honest peer would certify.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BaseKeeper } from '../../src/peer/base-keeper.ts';
+import { blobFolder, databaseFile } from '../../src/peer/create-peer.ts';
+import { createNetworkFolder } from '../../src/peer/network-folder.ts';
+import { BlobStore } from '../../src/peer/storage/blob-store.ts';
+import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
+import type { StoredMessage } from '../../src/peer/storage/store.ts';
+import { encodePrecommitSet } from '../../src/protocol/certificate.ts';
+import { advanceChain, type ChainState, createChainState } from '../../src/protocol/chain.ts';
+import { encodeBody } from '../../src/protocol/compressor/index.ts';
+import {
+  computeContributions,
+  computeTally,
+  computeValue,
+  getWeightedBodies,
+} from '../../src/protocol/compute-value.ts';
+import { type SignedMessage, signMessage } from '../../src/protocol/envelope.ts';
+import { fromHex } from '../../src/protocol/hex.ts';
+import { computeInitialBase } from '../../src/protocol/initial-base.ts';
+import type { ContributionMessage, VoteMessage } from '../../src/protocol/messages.ts';
+import { computeQuorum } from '../../src/protocol/quorum.ts';
+import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
+import { createRandom } from './random.ts';
+import { madeUp } from './round-node.ts';
+import { signPrecommits } from './signed-chain.ts';
+import type { SmallNetwork } from './small-network.ts';
+
+/** What a quorum certifies although it is not so. */
+export interface Lie {
+  readonly round: number;
+  /** the honest value → what is certified in its place */
+  readonly change: (value: Value) => Value;
+}
+
+/** One round of a built chain. */
+export interface BuiltRound {
+  readonly value: Value;
+  readonly hash: string;
+  /** body roots by voter */
+  readonly bodies: readonly string[];
+  readonly contributions: readonly SignedMessage<ContributionMessage>[];
+}
+
+/** A chain in the folder of a network. */
+export interface BuiltChain {
+  readonly home: string;
+  /** the network's folder in the home */
+  readonly folder: string;
+  readonly rounds: readonly BuiltRound[];
+  /** where the chain stands after the last round */
+  readonly state: ChainState;
+}
+
+/** Message as the store keeps it. */
+export function asStored({ message, hash, envelope }: SignedMessage): StoredMessage {
+  return { hash: fromHex(hash), round: message.round, kind: message.type, key: message.key, envelope };
+}
+
+/** A body that decodes: a seeded vector, cut down. */
+export function makeBody(network: SmallNetwork, seed: number): Uint8Array {
+  const random = createRandom(seed);
+  const values = Float32Array.from({ length: network.shape.length }, () => (random.next() - 0.5) / 100);
+  return encodeBody(values, network.shape);
+}
+
+/** Builds `rounds` rounds in a home. `seed` makes other bodies, so another chain of the same network. */
+export async function buildChain(
+  network: SmallNetwork,
+  home: string,
+  rounds: number,
+  options: { readonly lie?: Lie; readonly seed?: number; readonly identity?: number } = {},
+): Promise<BuiltChain> {
+  const { manifest, rules, shape, signers, seeds } = network;
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, 'identity.seed'), seeds[options.identity ?? 0]!, { mode: 0o600 });
+  const { path: folder } = await createNetworkFolder(home, manifest);
+  const store = new SqliteStore(join(folder, databaseFile));
+  const blobs = new BlobStore(join(folder, blobFolder));
+  const bases = new BaseKeeper({ blobs, shape, outer: manifest.outer });
+  let state = createChainState(rules, bases.hold(computeInitialBase(manifest.model, fromHex(manifest.seed))));
+  let previous: readonly PrecommitSignature[] = [];
+  const built: BuiltRound[] = [];
+  const quorum = Array.from({ length: computeQuorum(signers.length) }, (_, voter) => voter);
+  for (let round = 1; round <= rounds; round++) {
+    await bases.use(state.base);
+    const header = { version: 1, network: rules.network, round } as const;
+    const bodies: string[] = [];
+    const contributions: SignedMessage<ContributionMessage>[] = [];
+    for (const [voter, signer] of signers.entries()) {
+      const body = await blobs.put(makeBody(network, (options.seed ?? 0) + 100 * round + voter));
+      const { key } = rules.voters[voter]!;
+      const work = { base: state.base, body, salt: madeUp(`salt ${round} ${voter}`), innerSteps: 1, tokens: 16 };
+      bodies.push(body);
+      contributions.push(signMessage({ type: 'contribution', ...header, key, ...work }, signer));
+    }
+    const listed = contributions.map(({ hash }) => hash).sort();
+    const votes = quorum.map((voter) => {
+      const { key } = rules.voters[voter]!;
+      return signMessage<VoteMessage>({ type: 'vote', ...header, key, contributions: listed }, signers[voter]!);
+    });
+    const tally = computeTally(
+      votes.map(({ message }) => message),
+      signers.length,
+    );
+    const contributionOf = (hash: string): ContributionMessage =>
+      contributions.find((signed) => signed.hash === hash)!.message;
+    const entries = computeContributions(rules, tally, contributionOf);
+    const evidence = votes.map(({ hash }, voter) => ({ voter, vote: hash }));
+    const parts = { evidence, contributions: entries, precommitView: 0, precommits: previous };
+    const weighted = getWeightedBodies(rules, parts, (hash) => contributionOf(hash).body)!;
+    const honest = computeValue(rules, state, parts, await bases.computeNext(state.base, weighted));
+    const value = options.lie?.round === round ? options.lie.change(honest) : honest;
+    const bytes = encodeValue(value);
+    const hash = computeValueHash(bytes);
+    previous = signPrecommits(rules, signers, { round, view: 0, value: hash }, quorum);
+    store.putCertified({
+      round,
+      valueHash: fromHex(hash),
+      value: bytes,
+      precommits: encodePrecommitSet({ view: 0, precommits: previous }),
+      messages: [...votes, ...contributions].map(asStored),
+    });
+    built.push({ value, hash, bodies, contributions });
+    state = advanceChain(rules, state, value, hash);
+    if (value.next !== honest.next) {
+      break;
+    }
+  }
+  await bases.use(state.base);
+  store.close();
+  return { home, folder, rounds: built, state };
+}
