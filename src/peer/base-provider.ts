@@ -7,6 +7,7 @@ import { computeBodyLength } from '../protocol/compressor/index.ts';
 import { getWeightedBodies, type WeightedBody } from '../protocol/compute-value.ts';
 import { openEnvelope } from '../protocol/envelope.ts';
 import { fromHex } from '../protocol/hex.ts';
+import type { Value } from '../protocol/value.ts';
 import type { UntimedEvent } from './peer.ts';
 import type { PeerParts } from './peer-parts.ts';
 
@@ -102,11 +103,27 @@ export class BaseProvider {
     return message?.type === 'contribution' ? message.body : null;
   }
 
+  /**
+   * Removes the base that is no longer served, if it can be computed again. One that was downloaded stays: what follows
+   * it can only be verified from there.
+   */
   async #forgetOld(): Promise<void> {
     const { chain, blobs } = this.#components;
     const value = chain.getValue(chain.state.round - keptBases);
-    if (value !== null && value.base !== chain.state.base) {
+    if (value === null || value.base === chain.state.base) {
+      return;
+    }
+    const before = chain.getValue(value.round - 1);
+    if (before === null || this.#isRecomputable(before)) {
       await blobs.delete(value.base);
     }
+  }
+
+  /** True if every vote, contribution and body that the next base follows from is here. */
+  #isRecomputable(value: Value): boolean {
+    const { blobs, rules, store } = this.#components;
+    const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
+    const hasVotes = value.evidence.every(({ vote }) => store.getMessage(fromHex(vote)) !== null);
+    return hasVotes && (weighted?.every(({ body }) => blobs.has(body)) ?? false);
   }
 }
