@@ -1,23 +1,12 @@
 /**
- * Recomputes a peer's chain offline, from the manifest on: every value, signature, weight and base that its folder
- * allows. What is believed is the manifest alone. spec/round.md#verify
+ * Verifies a peer's folder offline: opens what is there and hands it to `src/verification`. Changes nothing.
+ * spec/round.md#verify
  */
 import { dirname, join } from 'node:path';
-import { type Certificate, checkCertificate, decodePrecommitSet } from '../protocol/certificate.ts';
-import { advanceChain, type ChainRules, type ChainState, createChainState } from '../protocol/chain.ts';
-import {
-  computeContributions,
-  computeTally,
-  computeValue,
-  getWeightedBodies,
-  type WeightedBody,
-} from '../protocol/compute-value.ts';
-import { openEnvelope, type SignedMessage } from '../protocol/envelope.ts';
-import { equalBytes, fromHex } from '../protocol/hex.ts';
+import { fromHex } from '../protocol/hex.ts';
 import { computeInitialBase } from '../protocol/initial-base.ts';
-import type { ContributionMessage, Message, VoteMessage } from '../protocol/messages.ts';
 import { createFastVerifier } from '../protocol/signature.ts';
-import { encodeValue, type Value } from '../protocol/value.ts';
+import { type ChainSource, verifyChain } from '../verification/verify-chain.ts';
 import { BaseKeeper } from './base-keeper.ts';
 import { createBodyShape, createChainRules } from './chain-rules.ts';
 import { blobFolder, databaseFile } from './create-peer.ts';
@@ -42,111 +31,6 @@ export interface HomeVerdict {
   readonly problem?: string;
 }
 
-const verifier = createFastVerifier();
-
-class ChainVerification {
-  readonly #store: SqliteStore;
-  readonly #rules: ChainRules;
-  readonly #bases: BaseKeeper;
-  readonly #blobs: BlobStore;
-  state: ChainState;
-  readonly roots: string[] = [];
-  recomputed = 0;
-
-  constructor(store: SqliteStore, rules: ChainRules, bases: BaseKeeper, blobs: BlobStore, genesis: string) {
-    this.#store = store;
-    this.#rules = rules;
-    this.#bases = bases;
-    this.#blobs = blobs;
-    this.state = createChainState(rules, genesis);
-  }
-
-  /** @returns a problem, or null when the chain ends without one */
-  async run(): Promise<string | null> {
-    for (;;) {
-      const { round } = this.state;
-      const entry = this.#store.getCertified(round);
-      if (entry === null) {
-        const last = this.#store.lastRound() ?? 0;
-        return last >= round ? `round ${round} is missing, round ${last} is there` : null;
-      }
-      const set = decodePrecommitSet(entry.precommits);
-      if (set.outcome !== 'accept') {
-        return `round ${round}: its precommits cannot be read (${set.reason})`;
-      }
-      const certificate: Certificate = { version: 1, value: entry.value, ...set.value };
-      const checked = checkCertificate(this.#rules, this.state, certificate, verifier);
-      if (checked.outcome !== 'accept') {
-        return `round ${round}: ${checked.reason}`;
-      }
-      const { value, hash } = checked.value;
-      const problem = await this.#recompute(value, entry.value);
-      if (problem !== null) {
-        return `round ${round}: ${problem}`;
-      }
-      this.roots.push(value.next);
-      this.state = advanceChain(this.#rules, this.state, value, hash);
-    }
-  }
-
-  /** Outcomes and weights from the votes, the next base from the bodies, if this folder has them. */
-  async #recompute(value: Value, bytes: Uint8Array): Promise<string | null> {
-    const votes = value.evidence.map(({ vote }) => this.#open(vote, 'vote'));
-    const tally = votes.includes(null) ? null : computeTally(votes as VoteMessage[], this.#rules.voters.length);
-    const contributions = new Map(tally?.listed.map((hash) => [hash, this.#open(hash, 'contribution')]));
-    if (tally === null || [...contributions.values()].includes(null)) {
-      return null;
-    }
-    const named = [...votes, ...contributions.values()];
-    if (named.some((message) => message!.round !== value.round)) {
-      return 'a message it names is of another round';
-    }
-    if ([...contributions.values()].some((contribution) => contribution!.base !== value.base)) {
-      return 'a contribution it names starts from another base';
-    }
-    if (votes.some((vote, index) => vote!.key !== this.#rules.voters[value.evidence[index]!.voter]!.key)) {
-      return 'a vote in the evidence is not by the voter it is ascribed to';
-    }
-    const contributionOf = (hash: string): ContributionMessage => contributions.get(hash)!;
-    const { evidence, precommitView, precommits } = value;
-    const parts = {
-      evidence,
-      contributions: computeContributions(this.#rules, tally, contributionOf),
-      precommitView,
-      precommits,
-    };
-    if (!equalBytes(encodeValue(computeValue(this.#rules, this.state, parts, value.next)), bytes)) {
-      return 'its outcomes and weights do not follow from its votes';
-    }
-    const weighted = getWeightedBodies(this.#rules, value, (hash) => contributions.get(hash)?.body ?? null);
-    return weighted === null ? null : this.#recomputeBase(value, weighted);
-  }
-
-  async #recomputeBase(value: Value, weighted: readonly WeightedBody[]): Promise<string | null> {
-    const has = weighted.every(({ body }) => this.#blobs.has(body));
-    const held = this.#bases.holds(value.base) || (this.#blobs.has(value.base) && (await this.#bases.load(value.base)));
-    if (!has || !held) {
-      return null;
-    }
-    const next = weighted.length === 0 ? value.base : await this.#bases.computeNext(value.base, weighted);
-    if (next !== value.next) {
-      return `its base is ${next} when computed again, not ${value.next}`;
-    }
-    this.#bases.keepOnly(next);
-    this.recomputed++;
-    return null;
-  }
-
-  #open<T extends 'vote' | 'contribution'>(hash: string, type: T): Extract<Message, { type: T }> | null {
-    const envelope = this.#store.getMessage(fromHex(hash));
-    const opened = envelope === null ? null : openEnvelope(envelope, this.#rules.network, verifier);
-    const isNamed = (signed: SignedMessage): boolean => signed.hash === hash && signed.message.type === type;
-    return opened?.outcome === 'accept' && isNamed(opened.value)
-      ? (opened.value.message as Extract<Message, { type: T }>)
-      : null;
-  }
-}
-
 /**
  * Verifies the folder of one network.
  * @returns a verdict; a chain that does not hold is a verdict, not an error
@@ -157,19 +41,30 @@ export async function verifyHome(networkFolder: string): Promise<HomeVerdict> {
   const store = new SqliteStore(join(networkFolder, databaseFile), { readOnly: true });
   try {
     const rules = createChainRules(manifest, networkId);
-    const blobs = new BlobStore(join(networkFolder, blobFolder));
+    const blobs = new BlobStore(join(networkFolder, blobFolder), { readOnly: true });
     const bases = new BaseKeeper({ blobs, shape: createBodyShape(manifest), outer: manifest.outer });
     const genesis = bases.hold(computeInitialBase(manifest.model, fromHex(manifest.seed)));
-    const verification = new ChainVerification(store, rules, bases, blobs, genesis);
-    const problem = await verification.run().catch((error: unknown) => (error as Error).message);
+    const source: ChainSource = {
+      getCertified: (round) => store.getCertified(round),
+      getLastRound: () => store.lastRound() ?? 0,
+      getMessage: (hash) => store.getMessage(fromHex(hash)),
+      useBase: async (root) => {
+        const isHere = bases.holds(root) || (await bases.load(root));
+        bases.keepOnly(root);
+        return isHere;
+      },
+      hasBody: (root) => blobs.has(root),
+      computeNext: (base, bodies) => bases.computeNext(base, bodies),
+    };
+    const { problem, roots, root, recomputedRounds } = await verifyChain(source, rules, genesis, createFastVerifier());
     return {
       home: dirname(dirname(networkFolder)),
       network: networkId,
       valid: problem === null,
-      rounds: verification.roots.length,
-      recomputedRounds: verification.recomputed,
-      root: verification.state.base,
-      rootsByRound: verification.roots,
+      rounds: roots.length,
+      recomputedRounds,
+      root,
+      rootsByRound: roots,
       ...(problem === null ? {} : { problem }),
     };
   } finally {

@@ -20,15 +20,19 @@ const leafListsKept = 64;
 /** Content-addressed files in one folder. Roots are 64 lower-case hex digits everywhere. */
 export class BlobStore {
   readonly folder: string;
+  readonly #readOnly: boolean;
   /** Verified lists of leaf hashes by root, the least recently used first. */
   readonly #leafLists = new Map<string, readonly Uint8Array[]>();
 
   /**
    * Opens the folder, makes it if needed, and clears what an interrupted write has left.
+   * @param options.readOnly leaves everything as it is, damaged files too: for looking at a folder that others use
    * @throws {TapestryError} `folder-unwritable`
    */
-  constructor(folder: string) {
+  constructor(folder: string, options: { readonly readOnly?: boolean } = {}) {
     this.folder = folder;
+    this.#readOnly = options.readOnly ?? false;
+    if (this.#readOnly) return;
     ensureWritableFolder(folder);
     for (const name of readdirSync(folder)) {
       if (name.startsWith(temporaryPrefix)) rmSync(join(folder, name), { force: true });
@@ -205,12 +209,17 @@ export class BlobStore {
   /** Moves a damaged file out of the way under a name that is free, and says so. */
   async #setAside(root: string, found: string, sizeBytes: number): Promise<TapestryError> {
     const path = this.pathOf(root);
+    const message = `The file ${path} is damaged: expected root ${root}, found ${found} in ${sizeBytes} bytes.`;
+    if (this.#readOnly) {
+      const remedy = 'Start the peer, which sets it aside and fetches it from the other peers.';
+      return new TapestryError('blob-corrupt', message, remedy, { path, expected: root, found, sizeBytes });
+    }
     let aside = `${path}.corrupt`;
     for (let number = 2; existsSync(aside); number++) aside = `${path}.corrupt-${number}`;
     await rename(path, aside);
     return new TapestryError(
       'blob-corrupt',
-      `The file ${path} is damaged: expected root ${root}, found ${found} in ${sizeBytes} bytes.`,
+      message,
       `It was moved to ${aside}; run again, and it is fetched from the other peers.`,
       { path, aside, expected: root, found, sizeBytes },
     );
