@@ -1,25 +1,14 @@
-/** Decides which training text a peer gets, and finds a wrong path before anything else is started. */
-import { stat } from 'node:fs/promises';
+/** Decides which training text a peer gets, and finds what is wrong with it before anything else is started or made. */
 import type { PeerData } from '../peer/peer.ts';
-import { TapestryError } from '../protocol/errors.ts';
+import { readDocuments } from '../trainer/data/read-documents.ts';
 import { starterKinds } from '../trainer/data/starter-corpus.ts';
 
 /**
  * The paths if there are any, otherwise one kind of the starter corpus.
- * @throws {TapestryError} `data-missing`
+ * @throws {TapestryError} `data-missing`, `data-kind`, `data-empty`, `data-line`, `data-too-large`
  */
 export async function chooseData(paths: readonly string[], kindIndex: number): Promise<PeerData> {
   if (paths.length === 0) return { kind: 'starter', kindIndex: kindIndex % starterKinds.length };
-  for (const path of paths) {
-    await stat(path).catch((error: NodeJS.ErrnoException) => {
-      throw new TapestryError(
-        'data-missing',
-        `--data ${path}: expected a folder or a file of text, found: ${error.code}`,
-        'Correct the path, or leave --data out to train on the starter corpus.',
-        { path },
-        error,
-      );
-    });
-  }
+  await readDocuments(paths);
   return { kind: 'path', paths };
 }

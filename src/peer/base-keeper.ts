@@ -75,15 +75,19 @@ export class BaseKeeper {
     return true;
   }
 
-  /** Reads a base from the disk. @returns false if it is not there */
+  /** Reads a base from the disk. @returns false if it is not there, or was damaged and has been set aside */
   async load(root: string): Promise<boolean> {
     const { blobs } = this.#components;
-    if (!blobs.has(root)) {
-      return false;
+    try {
+      const bytes = await blobs.read(root);
+      this.#values.set(root, new Float32Array(bytes.slice().buffer));
+      return true;
+    } catch (error) {
+      if (error instanceof TapestryError && (error.code === 'blob-missing' || error.code === 'blob-corrupt')) {
+        return false;
+      }
+      throw error;
     }
-    const bytes = await blobs.read(root);
-    this.#values.set(root, new Float32Array(bytes.slice().buffer));
-    return true;
   }
 
   /** Forgets every other base in memory. */

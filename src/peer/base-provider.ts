@@ -31,6 +31,8 @@ export interface BaseProviderComponents
 /** Brings bases into use. */
 export class BaseProvider {
   readonly #components: BaseProviderComponents;
+  /** the base that was last asked of others */
+  #awaited: string | null = null;
 
   constructor(components: BaseProviderComponents) {
     this.#components = components;
@@ -50,6 +52,10 @@ export class BaseProvider {
 
   async #download(round: number, base: string, signal: AbortSignal): Promise<boolean> {
     const { chain, bases, exchange, network, emit, poke } = this.#components;
+    if (this.#awaited !== base) {
+      this.#awaited = base;
+      emit({ event: 'base.awaited', round, root: base });
+    }
     const peers = (): string[] => network.peers().map(({ id }) => id);
     try {
       await exchange.fetchBlob(base, { sizeBytes: bases.sizeBytes, peers, signal });
@@ -64,24 +70,45 @@ export class BaseProvider {
   }
 
   /**
-   * Computes the base after a certified round from the one before it, if that and the messages are here. Bodies that are
-   * missing are fetched: they are a small part of what a base weighs.
+   * Computes the base after a certified round from the nearest one before it that is here, if the messages in between
+   * are. Bodies that are missing are fetched: they are a small part of what a base weighs.
    */
   async #recompute(round: number, signal: AbortSignal): Promise<boolean> {
-    const { chain, bases, emit, rules } = this.#components;
-    const value = chain.getValue(round);
-    if (value === null || !(bases.holds(value.base) || (await bases.load(value.base)))) {
-      return false;
+    const { chain, bases } = this.#components;
+    const path: Value[] = [];
+    for (let at = round; ; at--) {
+      const value = chain.getValue(at);
+      if (value === null || !this.#hasMessages(value)) {
+        return false;
+      }
+      path.unshift(value);
+      if (bases.holds(value.base) || (await bases.load(value.base))) {
+        break;
+      }
     }
+    for (const value of path) {
+      if (!(await this.#computeNext(value, signal))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  async #computeNext(value: Value, signal: AbortSignal): Promise<boolean> {
+    const { bases, emit, rules } = this.#components;
     const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
     if (weighted === null || !(await this.#fetchBodies(weighted, signal))) {
       return false;
     }
     const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
     if (next !== value.next) {
-      emit({ event: 'base.differed', round, expected: value.next, actual: next });
+      emit({ event: 'base.differed', round: value.round, expected: value.next, actual: next });
     }
     return next === value.next;
+  }
+
+  #hasMessages(value: Value): boolean {
+    return getWeightedBodies(this.#components.rules, value, (hash) => this.#findBody(hash)) !== null;
   }
 
   async #fetchBodies(weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {

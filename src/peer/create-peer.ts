@@ -1,8 +1,9 @@
 /**
  * The one place where a peer is put together: storage, network, trainer and rules, in the order in which they can fail.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TapestryError } from '../protocol/errors.ts';
 import { fromHex, toHex } from '../protocol/hex.ts';
 import { computeInitialBase } from '../protocol/initial-base.ts';
 import { encodeManifest } from '../protocol/manifest-canonical.ts';
@@ -69,7 +70,9 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
   async function assemble(peerInit: PeerInit, held: HomeLock): Promise<Peer> {
     const identity = loadIdentity(join(peerInit.home, 'identity.seed'));
     const self = toHex(identity.publicKey);
+    refuseLostDatabase(networkFolder);
     const store = new SqliteStore(join(networkFolder, databaseFile));
+    refuseOtherIdentity(store, self, peerInit.home);
     const blobs = new BlobStore(join(networkFolder, blobFolder));
     const trainingFolder = join(networkFolder, 'training');
     mkdirSync(trainingFolder, { recursive: true });
@@ -132,6 +135,38 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
     const canonical = encodeManifest(manifest);
     network.handle(manifestProtocol, async () => canonical, { maxRequestBytes: 16 });
     return createHandle(parts, running, held);
+  }
+}
+
+/** An empty database beside blobs is not a fresh start: what this peer signed is forgotten. */
+function refuseLostDatabase(networkFolder: string): void {
+  const path = join(networkFolder, databaseFile);
+  const blobs = join(networkFolder, blobFolder);
+  const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (sizeBytes === 0 && existsSync(blobs) && readdirSync(blobs).length > 0) {
+    throw new TapestryError(
+      'database-lost',
+      `${path}: expected the database of a peer that has run before, found ${existsSync(path) ? 'an empty file' : 'none'}`,
+      'Restore it from a backup. Without one, move the whole network folder aside and join again; a voter waits until ' +
+        'the round it was in is over, since it no longer knows what it signed.',
+      { path },
+    );
+  }
+}
+
+/** A folder belongs to one key: another would go on with training and votes that are not its own. */
+function refuseOtherIdentity(store: SqliteStore, self: string, home: string): void {
+  const owner = store.getMeta('key');
+  if (owner === null) {
+    store.setMeta('key', self);
+  } else if (owner !== self) {
+    store.close();
+    throw new TapestryError(
+      'identity-changed',
+      `${join(home, 'identity.seed')}: expected the seed of key ${String(owner).slice(0, 16)}…, found that of ${self.slice(0, 16)}…`,
+      'Put the old seed file back, or use a home of its own for the new identity (--home).',
+      { expected: owner, actual: self },
+    );
   }
 }
 

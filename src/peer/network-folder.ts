@@ -14,7 +14,7 @@ import {
   decodeManifest,
   encodeManifest,
 } from '../protocol/manifest-canonical.ts';
-import { formatManifest } from '../protocol/manifest-toml.ts';
+import { formatManifest, parseManifest } from '../protocol/manifest-toml.ts';
 import { ensureWritableFolder, folderUnwritable } from './storage/folder.ts';
 
 /** One network on this disk. */
@@ -80,7 +80,25 @@ export async function openNetworkFolder(path: string): Promise<NetworkFolder> {
       { file, expected: name, found: networkId },
     );
   }
+  await checkManifestText(join(path, 'manifest.toml'), networkId);
   return { path, manifest: checked.value, networkId };
+}
+
+/** The text beside the manifest is for people; one that says something else is an attempt to change what cannot change. */
+async function checkManifestText(file: string, networkId: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null) {
+    return;
+  }
+  const found = toHex(computeNetworkId(parseManifest(text, file)));
+  if (found !== networkId) {
+    throw new TapestryError(
+      'manifest-changed',
+      `${file}: expected the text of manifest ${networkId.slice(0, 16)}…, found that of ${found.slice(0, 16)}…`,
+      'A manifest never changes: undo the edit (or delete the file), or found another network with --set.',
+      { file, expected: networkId, found },
+    );
+  }
 }
 
 /** Folders of all networks in a home, the last used one first. */

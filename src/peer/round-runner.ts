@@ -62,6 +62,7 @@ export class RoundRunner {
   readonly #self: string;
   readonly startedAtMs: number;
   #row: TrainingRow | null = null;
+  #hasFailed = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(components: RoundRunnerComponents, init: RoundRunnerInit) {
@@ -118,9 +119,9 @@ export class RoundRunner {
     return [...this.#wanted];
   }
 
-  /** Every message of the round. */
+  /** Every message of the round; none once something could not be written down, which then must not get out either. */
   messages(): Iterable<SignedMessage> {
-    return this.#machine.messages();
+    return this.#hasFailed ? [] : this.#machine.messages();
   }
 
   /** True if this peer revealed a contribution in this round. */
@@ -181,6 +182,7 @@ export class RoundRunner {
         this.#do(output);
       }
     } catch (error) {
+      this.#hasFailed = true;
       this.stop();
       this.#components.onFailed(error);
       return;

@@ -42,7 +42,10 @@ test('what a person can do something about takes two lines, exit code 1', async 
   const home = await makeTemporaryFolder(t);
   const context = createCaughtContext();
   t.is(await runProgram(['--home', home, '--data', `${home}/none`], context), 1);
-  t.regex(context.err(), /^tapestry-peer: --data .*none: expected .*, found: ENOENT\nCorrect the path, .*\n$/);
+  t.regex(
+    context.err(),
+    /^tapestry-peer: Cannot read text from .*none: there is no such file or folder\.\nGive a folder .*\n$/,
+  );
 });
 
 test('a fault of the program itself shows its stack', async (t) => {

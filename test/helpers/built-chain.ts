@@ -20,7 +20,7 @@ import {
   getWeightedBodies,
 } from '../../src/protocol/compute-value.ts';
 import { type SignedMessage, signMessage } from '../../src/protocol/envelope.ts';
-import { fromHex } from '../../src/protocol/hex.ts';
+import { fromHex, toHex } from '../../src/protocol/hex.ts';
 import { computeInitialBase } from '../../src/protocol/initial-base.ts';
 import type { ContributionMessage, VoteMessage } from '../../src/protocol/messages.ts';
 import { computeQuorum } from '../../src/protocol/quorum.ts';
@@ -68,23 +68,36 @@ export function makeBody(network: SmallNetwork, seed: number): Uint8Array {
   return encodeBody(values, network.shape);
 }
 
-/** Builds `rounds` rounds in a home. `seed` makes other bodies, so another chain of the same network. */
+/** What may be other than in an honest chain. */
+export interface BuildOptions {
+  readonly lie?: Lie;
+  /** what is signed in the place of a contribution or vote */
+  readonly forge?: <M extends ContributionMessage | VoteMessage>(message: M) => M;
+  /** other bodies, so another chain of the same network */
+  readonly seed?: number;
+  /** whose home it is, as a voter index */
+  readonly identity?: number;
+}
+
+/** Builds `rounds` rounds in a home. */
 export async function buildChain(
   network: SmallNetwork,
   home: string,
   rounds: number,
-  options: { readonly lie?: Lie; readonly seed?: number; readonly identity?: number } = {},
+  options: BuildOptions = {},
 ): Promise<BuiltChain> {
   const { manifest, rules, shape, signers, seeds } = network;
   await mkdir(home, { recursive: true });
   await writeFile(join(home, 'identity.seed'), seeds[options.identity ?? 0]!, { mode: 0o600 });
   const { path: folder } = await createNetworkFolder(home, manifest);
   const store = new SqliteStore(join(folder, databaseFile));
+  store.setMeta('key', toHex(signers[options.identity ?? 0]!.publicKey));
   const blobs = new BlobStore(join(folder, blobFolder));
   const bases = new BaseKeeper({ blobs, shape, outer: manifest.outer });
   let state = createChainState(rules, bases.hold(computeInitialBase(manifest.model, fromHex(manifest.seed))));
   let previous: readonly PrecommitSignature[] = [];
   const built: BuiltRound[] = [];
+  const forge = options.forge ?? ((message) => message);
   const quorum = Array.from({ length: computeQuorum(signers.length) }, (_, voter) => voter);
   for (let round = 1; round <= rounds; round++) {
     await bases.use(state.base);
@@ -96,12 +109,14 @@ export async function buildChain(
       const { key } = rules.voters[voter]!;
       const work = { base: state.base, body, salt: madeUp(`salt ${round} ${voter}`), innerSteps: 1, tokens: 16 };
       bodies.push(body);
-      contributions.push(signMessage({ type: 'contribution', ...header, key, ...work }, signer));
+      contributions.push(
+        signMessage(forge<ContributionMessage>({ type: 'contribution', ...header, key, ...work }), signer),
+      );
     }
     const listed = contributions.map(({ hash }) => hash).sort();
     const votes = quorum.map((voter) => {
       const { key } = rules.voters[voter]!;
-      return signMessage<VoteMessage>({ type: 'vote', ...header, key, contributions: listed }, signers[voter]!);
+      return signMessage(forge<VoteMessage>({ type: 'vote', ...header, key, contributions: listed }), signers[voter]!);
     });
     const tally = computeTally(
       votes.map(({ message }) => message),

@@ -63,14 +63,14 @@ export class BlobStore {
   }
 
   /**
-   * Keeps bytes; when it resolves they are on the disk. Bytes that are here already are not written again.
+   * Keeps bytes; when it resolves they are on the disk. Bytes that are here already, undamaged, are not written again.
    * @returns their root
    * @throws {TapestryError} `folder-unwritable`
    */
   async put(bytes: Uint8Array): Promise<string> {
     const hashes = computeLeafHashes(bytes);
     const root = toHex(computeRootOfLeaves(hashes));
-    if (this.size(root) !== bytes.length) {
+    if (!(await this.#isIntact(root))) {
       const temporary = join(this.folder, temporaryPrefix + randomUUID());
       try {
         const file = await open(temporary, 'wx', 0o600);
@@ -203,6 +203,18 @@ export class BlobStore {
       return await work(file);
     } finally {
       await file.close();
+    }
+  }
+
+  /** Whether the file is here with the bytes it is named after; a damaged one is set aside. */
+  async #isIntact(root: string): Promise<boolean> {
+    if (!this.has(root)) return false;
+    try {
+      await this.read(root);
+      return true;
+    } catch (error) {
+      if (error instanceof TapestryError && error.code === 'blob-corrupt') return false;
+      throw error;
     }
   }
 

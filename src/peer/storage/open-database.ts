@@ -44,7 +44,8 @@ function databaseCorrupt(path: string, reason: string, cause?: unknown): Tapestr
   return new TapestryError(
     'database-corrupt',
     `The database ${path} is damaged: ${reason}.`,
-    'Move it and its -wal and -shm files aside and run again: the chain is fetched from the other peers anew.',
+    'Restore it from a backup. Without one, move the whole network folder aside and join again; a voter waits until the ' +
+      'round it was in is over, since it no longer knows what it signed.',
     { path, reason },
     cause,
   );

@@ -32,8 +32,10 @@ test('the threads of the machine are shared out', async (t) => {
 test('folders of text are dealt out in turn', async (t) => {
   const dir = await makeTemporaryFolder(t);
   const [a, b] = [join(dir, 'a'), join(dir, 'b')];
-  await mkdir(a);
-  await mkdir(b);
+  for (const folder of [a, b]) {
+    await mkdir(folder);
+    await writeFile(join(folder, 'text.txt'), 'a line of text\n');
+  }
   const plan = await planTestnet(createCaughtContext(), { ...wishes, dir: join(dir, 'net'), data: [a, b] });
   t.deepEqual(
     plan.peers.map((peer) => peer.data),
