@@ -4,6 +4,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createRandom } from '../../simulations/random.ts';
+import { madeUp } from '../../simulations/round-node.ts';
 import { BaseKeeper } from '../../src/peer/base-keeper.ts';
 import { blobFolder, databaseFile } from '../../src/peer/create-peer.ts';
 import { createNetworkFolder } from '../../src/peer/network-folder.ts';
@@ -25,8 +27,6 @@ import { computeInitialBase } from '../../src/protocol/initial-base.ts';
 import type { ContributionMessage, VoteMessage } from '../../src/protocol/messages.ts';
 import { computeQuorum } from '../../src/protocol/quorum.ts';
 import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
-import { createRandom } from './random.ts';
-import { madeUp } from './round-node.ts';
 import { signPrecommits } from './signed-chain.ts';
 import type { SmallNetwork } from './small-network.ts';
 

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { BaseKeeper } from '../../src/peer/base-keeper.ts';
 import type { UntimedEvent } from '../../src/peer/peer.ts';
 import { RoundRunner, type RoundRunnerComponents } from '../../src/peer/round-runner.ts';
@@ -21,7 +22,6 @@ import type { RoundOutput } from '../../src/protocol/round/round-types.ts';
 import { createFastVerifier } from '../../src/protocol/signature.ts';
 import { makeBody } from './built-chain.ts';
 import { MemoryHub, type MemoryNetwork } from './memory-network.ts';
-import { madeUp } from './round-node.ts';
 import type { SmallNetwork } from './small-network.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 

@@ -1,4 +1,6 @@
 /** A chain with real signatures, without rounds: keys, rules, and certificates of whatever value a test wants. */
+
+import { createTestRules, madeUp } from '../../simulations/round-node.ts';
 import { chainBeacon } from '../../src/protocol/beacon.ts';
 import type { Certificate } from '../../src/protocol/certificate.ts';
 import type { ChainRules, ChainState } from '../../src/protocol/chain.ts';
@@ -7,7 +9,6 @@ import { signMessage } from '../../src/protocol/envelope.ts';
 import { fromHex, toHex } from '../../src/protocol/hex.ts';
 import { createFastSigner, type Signer } from '../../src/protocol/signature.ts';
 import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
-import { createTestRules, madeUp } from './round-node.ts';
 
 /** Rules whose voters have real keys, and their signers by voter index. */
 export function createSignedRules(voters: number): { readonly rules: ChainRules; readonly signers: readonly Signer[] } {

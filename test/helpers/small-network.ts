@@ -1,4 +1,6 @@
 /** A network with real keys and a model of a few thousand parameters: everything of a chain but the training. */
+
+import { madeUp } from '../../simulations/round-node.ts';
 import { createBodyShape, createChainRules } from '../../src/peer/chain-rules.ts';
 import type { ChainRules } from '../../src/protocol/chain.ts';
 import type { BodyShape } from '../../src/protocol/compressor/index.ts';
@@ -7,7 +9,6 @@ import { fromHex, toHex } from '../../src/protocol/hex.ts';
 import type { Manifest } from '../../src/protocol/manifest.ts';
 import { computeNetworkId } from '../../src/protocol/manifest-canonical.ts';
 import { createFastSigner, type Signer } from '../../src/protocol/signature.ts';
-import { madeUp } from './round-node.ts';
 
 /** What a test needs to speak for every voter of a network. */
 export interface SmallNetwork {

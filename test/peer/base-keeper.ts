@@ -1,5 +1,6 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { BaseKeeper, viewBytes } from '../../src/peer/base-keeper.ts';
 import { BlobStore } from '../../src/peer/storage/blob-store.ts';
 import { decodeBody, encodeBody } from '../../src/protocol/compressor/index.ts';
@@ -8,7 +9,6 @@ import { toHex } from '../../src/protocol/hex.ts';
 import { computeMerkleRoot } from '../../src/protocol/merkle.ts';
 import { createOuterStep } from '../../src/protocol/outer-step.ts';
 import { makeBody } from '../helpers/built-chain.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { createSmallNetwork } from '../helpers/small-network.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

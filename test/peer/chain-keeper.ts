@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { ChainKeeper } from '../../src/peer/chain-keeper.ts';
 import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
 import { type Certificate, decodeCertificate, encodeCertificate } from '../../src/protocol/certificate.ts';
@@ -10,7 +11,6 @@ import { TapestryError } from '../../src/protocol/errors.ts';
 import { createFastVerifier } from '../../src/protocol/signature.ts';
 import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
 import { asStored } from '../helpers/built-chain.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { certify, createSignedRules, signPrecommits } from '../helpers/signed-chain.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { PeerMetrics } from '../../src/peer/peer-metrics.ts';
 import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
 import type { OutcomeCode, Value } from '../../src/protocol/value.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 
 const self = madeUp('self');

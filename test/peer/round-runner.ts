@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { BlobExchange } from '../../src/peer/storage/blob-exchange.ts';
 import { BlobStore } from '../../src/peer/storage/blob-store.ts';
 import { decodeTrainingRow } from '../../src/peer/training-keeper.ts';
@@ -9,7 +10,6 @@ import { computeMerkleRoot } from '../../src/protocol/merkle.ts';
 import { computeSlot, type VoteMessage } from '../../src/protocol/messages.ts';
 import { decodeValue } from '../../src/protocol/value.ts';
 import { makeBody } from '../helpers/built-chain.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { createRunnerBench, type RunnerBench } from '../helpers/runner-bench.ts';
 import { createSmallNetwork } from '../helpers/small-network.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';

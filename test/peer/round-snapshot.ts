@@ -1,10 +1,10 @@
 import test from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../src/peer/round-snapshot.ts';
 import { maxContributionsBound } from '../../src/protocol/messages.ts';
 import { initialAgreementState } from '../../src/protocol/round/agreement.ts';
 import type { RoundSnapshot } from '../../src/protocol/round/round-types.ts';
 import { maxValueBytes } from '../../src/protocol/value.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const locked: RoundSnapshot = {
   agreement: {

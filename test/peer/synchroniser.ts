@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { createSyncRequest, Synchroniser, type SynchroniserComponents } from '../../src/peer/synchroniser.ts';
 import {
   decodeSyncResponse,
@@ -17,7 +18,6 @@ import {
 } from '../../src/protocol/sync-messages.ts';
 import { type ManualTimers, useManualTimers } from '../helpers/manual-timers.ts';
 import { MemoryHub, type MemoryNetwork } from '../helpers/memory-network.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const text = (name: string): Uint8Array => new TextEncoder().encode(name);
 const nothing: SyncResponse = { version: 1, round: 1, certificates: [], messages: [], addresses: [] };

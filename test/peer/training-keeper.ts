@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { BlobStore } from '../../src/peer/storage/blob-store.ts';
 import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
 import {
@@ -15,7 +16,6 @@ import { computeMerkleRoot } from '../../src/protocol/merkle.ts';
 import type { OutcomeCode, Value } from '../../src/protocol/value.ts';
 import type { CallOptions, Trainer } from '../../src/trainer/trainer.ts';
 import type { TrainRequest, TrainResult } from '../../src/trainer/trainer-types.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { createSmallNetwork } from '../helpers/small-network.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { realModules } from '../../src/cli/real-modules.ts';
 import { createNetworkFolder } from '../../src/peer/network-folder.ts';
@@ -13,7 +14,6 @@ import { fromHex } from '../../src/protocol/hex.ts';
 import { computeValueHash, encodeValue, type Value } from '../../src/protocol/value.ts';
 import { type BuildOptions, type BuiltChain, buildChain, type Lie } from '../helpers/built-chain.ts';
 import { createCaughtContext } from '../helpers/fake-modules.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { createSmallNetwork } from '../helpers/small-network.ts';
 import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import { chainBeacon } from '../../src/protocol/beacon.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const sha256 = (...parts: readonly string[]): string =>
   createHash('sha256')

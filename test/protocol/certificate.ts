@@ -1,4 +1,5 @@
 import test from 'ava';
+import { madeUp } from '../../simulations/round-node.ts';
 import {
   type Certificate,
   checkCertificate,
@@ -15,7 +16,6 @@ import { encodeCanonical } from '../../src/protocol/codec.ts';
 import { equalBytes } from '../../src/protocol/hex.ts';
 import { createFastVerifier } from '../../src/protocol/signature.ts';
 import { computeValueHash, encodeValue, type PrecommitSignature, type Value } from '../../src/protocol/value.ts';
-import { madeUp } from '../helpers/round-node.ts';
 import { certify, createSignedRules, signPrecommits } from '../helpers/signed-chain.ts';
 
 const { rules, signers } = createSignedRules(4);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { createTestRules, madeUp } from '../../simulations/round-node.ts';
 import { chainBeacon } from '../../src/protocol/beacon.ts';
 import {
   advanceChain,
@@ -14,7 +15,6 @@ import { computeValue } from '../../src/protocol/compute-value.ts';
 import { computeHash } from '../../src/protocol/hash.ts';
 import { toHex } from '../../src/protocol/hex.ts';
 import type { ValueContribution } from '../../src/protocol/value.ts';
-import { createTestRules, madeUp } from '../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const genesis = createChainState(rules, madeUp('base'));

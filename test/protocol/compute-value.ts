@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { createTestRules, madeUp, signStandIn } from '../../simulations/round-node.ts';
 import { clipScale, weightScale } from '../../src/protocol/aggregate.ts';
 import { computeStateRoot, createChainState } from '../../src/protocol/chain.ts';
 import {
@@ -14,7 +15,6 @@ import type { SignedMessage } from '../../src/protocol/envelope.ts';
 import type { ContributionMessage, VoteMessage } from '../../src/protocol/messages.ts';
 import { computeFaultBound, computeQuorum } from '../../src/protocol/quorum.ts';
 import type { ValueContribution } from '../../src/protocol/value.ts';
-import { createTestRules, madeUp, signStandIn } from '../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const [a, b, c, d] = ['aa', 'bb', 'cc', 'dd'].map((byte) => byte.repeat(32)) as [string, string, string, string];

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
+import { createTestRules, madeUp } from '../../simulations/round-node.ts';
 import { computeProposer, computeProposerRanks } from '../../src/protocol/election.ts';
-import { createTestRules, madeUp } from '../helpers/round-node.ts';
 
 const drawOf = (beacon: string, member: string): string =>
   createHash('sha256').update('tapestry/elect/v1\0').update(Buffer.from(beacon, 'hex')).update(member).digest('hex');

@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { madeUp } from '../../simulations/round-node.ts';
 import { encodeCanonical } from '../../src/protocol/codec.ts';
 import { openEnvelope, type SignedMessage, signMessage } from '../../src/protocol/envelope.ts';
 import { computeHash } from '../../src/protocol/hash.ts';
@@ -13,7 +14,6 @@ import {
 } from '../../src/protocol/messages.ts';
 import { createFastSigner, createFastVerifier, referenceVerifier } from '../../src/protocol/signature.ts';
 import { anyMessage } from '../helpers/arbitrary-messages.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const signer = createFastSigner(fromHex(madeUp('seed')));
 const other = createFastSigner(fromHex(madeUp('other seed')));

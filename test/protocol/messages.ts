@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { madeUp } from '../../simulations/round-node.ts';
 import { encodeCanonical } from '../../src/protocol/codec.ts';
 import { equalBytes } from '../../src/protocol/hex.ts';
 import {
@@ -17,7 +18,6 @@ import {
 } from '../../src/protocol/messages.ts';
 import { encodeRecord } from '../../src/protocol/record.ts';
 import { anyMessage } from '../helpers/arbitrary-messages.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const header = { version: 1, network: madeUp('network'), round: 3, key: madeUp('key') } as const;
 const contribution: ContributionMessage = {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { madeUp } from '../../simulations/round-node.ts';
 import { maxCertificateBytes } from '../../src/protocol/certificate.ts';
 import { encodeCanonical } from '../../src/protocol/codec.ts';
 import { maxEnvelopeBytes } from '../../src/protocol/messages.ts';
@@ -19,7 +20,6 @@ import {
   type SyncResponse,
   takeWithin,
 } from '../../src/protocol/sync-messages.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const request: SyncRequest = { version: 1, round: 4, have: [madeUp('a')], want: [madeUp('b'), madeUp('c')] };
 const response: SyncResponse = {

@@ -1,11 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { madeUp } from '../../simulations/round-node.ts';
 import { decodeCanonical, encodeCanonical } from '../../src/protocol/codec.ts';
 import { computeHash } from '../../src/protocol/hash.ts';
 import { equalBytes, toHex } from '../../src/protocol/hex.ts';
 import { computeValueHash, decodeValue, encodeValue, maxValueBytes, type Value } from '../../src/protocol/value.ts';
 import { anyValue } from '../helpers/arbitrary-messages.ts';
-import { madeUp } from '../helpers/round-node.ts';
 
 const value: Value = {
   type: 'value',

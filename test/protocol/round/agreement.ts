@@ -3,6 +3,7 @@
  * under bad networks and liars is in `round-machine.ts`.
  */
 import test from 'ava';
+import { createTestRules, madeUp, signStandIn } from '../../../simulations/round-node.ts';
 import type { PrecommitMessage, PrevoteMessage, ProposalMessage } from '../../../src/protocol/messages.ts';
 import {
   Agreement,
@@ -10,7 +11,6 @@ import {
   computeViewTimeout,
   initialAgreementState,
 } from '../../../src/protocol/round/agreement.ts';
-import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const [a, b] = [madeUp('value a'), madeUp('value b')];

@@ -1,10 +1,10 @@
 import test from 'ava';
+import { createTestRules, madeUp, signStandIn } from '../../../simulations/round-node.ts';
 import { createChainState } from '../../../src/protocol/chain.ts';
 import type { SignedMessage } from '../../../src/protocol/envelope.ts';
 import { computeCommitment, type Message } from '../../../src/protocol/messages.ts';
 import { ignore } from '../../../src/protocol/outcome.ts';
 import { maxView, RoundBook, viewWindow } from '../../../src/protocol/round/round-book.ts';
-import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const state = { ...createChainState(rules, madeUp('base')), round: 3 };

@@ -3,35 +3,15 @@
  * clock. What is driven here is what peers run.
  */
 import test from 'ava';
+import { badNetwork, createSchedule, findForks, isDone } from '../../../simulations/round-schedule.ts';
+import { RoundWorld, type Schedule } from '../../../simulations/round-world.ts';
 import { computeFaultBound } from '../../../src/protocol/quorum.ts';
-import { type Fault, type Report, RoundWorld, type Schedule } from '../../helpers/round-world.ts';
 
-const base: Omit<Schedule, 'voters' | 'seed'> = {
-  faults: [],
-  rounds: 3,
-  loss: 0.3,
-  duplicates: 0.2,
-  healsAtMs: 8000,
-  endsAtMs: 240_000,
-};
-const faultKinds: readonly Fault[] = ['silent', 'equivocate', 'twins'];
 const schedulesOf: Readonly<Record<number, number>> = { 1: 10, 3: 40, 4: 60, 5: 40, 6: 30, 7: 24 };
-
-/** Rounds for which two honest peers hold different values. */
-function findForks(report: Report): number[] {
-  const rounds = Math.max(...report.decided.map((values) => values.length));
-  return Array.from({ length: rounds }, (_, round) => round + 1).filter(
-    (round) => new Set(report.decided.map((values) => values[round - 1]).filter(Boolean)).size > 1,
-  );
-}
-
-function isDone(report: Report, rounds: number): boolean {
-  return report.decided.every((values) => values.length >= rounds);
-}
 
 test('on a quiet network everyone is included in every round, in the first view', (t) => {
   for (const voters of [1, 3, 4, 7]) {
-    const schedule = { ...base, voters, seed: voters, loss: 0, duplicates: 0, healsAtMs: 0 };
+    const schedule = { ...badNetwork, voters, seed: voters, loss: 0, duplicates: 0, healsAtMs: 0 };
     const report = new RoundWorld(schedule).run();
     t.true(isDone(report, 3));
     t.deepEqual(findForks(report), []);
@@ -47,14 +27,10 @@ for (const [name, schedules] of Object.entries(schedulesOf)) {
   const voters = Number(name);
   test(`n = ${voters}: any order, loss and duplication, up to f faulty: never two values, and the rounds end`, (t) => {
     for (let seed = 0; seed < schedules; seed++) {
-      const faults = Array.from(
-        { length: computeFaultBound(voters) },
-        (_, index) => faultKinds[(seed + index) % faultKinds.length]!,
-      );
-      const schedule = { ...base, voters, faults, seed: 1000 * voters + seed, partition: seed % 2 === 0 };
+      const schedule = createSchedule(voters, computeFaultBound(voters), seed);
       const report = new RoundWorld(schedule).run();
-      t.deepEqual(findForks(report), [], `seed ${schedule.seed}, faults ${faults}`);
-      t.true(isDone(report, base.rounds), `seed ${schedule.seed}, faults ${faults}: stuck`);
+      t.deepEqual(findForks(report), [], `seed ${schedule.seed}, faults ${schedule.faults}`);
+      t.true(isDone(report, badNetwork.rounds), `seed ${schedule.seed}, faults ${schedule.faults}: stuck`);
     }
   });
 }
@@ -64,7 +40,7 @@ test('when ballots get lost, whoever decides later decides the same', (t) => {
   for (const voters of [3, 4, 7]) {
     for (let seed = 0; seed < 15; seed++) {
       const lossy = { loss: 0.2, ballotLoss: 0.6, healsAtMs: 12_000, rounds: 1 };
-      const report = new RoundWorld({ ...base, ...lossy, voters, seed: 90_000 + 100 * voters + seed }).run();
+      const report = new RoundWorld({ ...badNetwork, ...lossy, voters, seed: 90_000 + 100 * voters + seed }).run();
       laterViews += report.highestView > 0 ? 1 : 0;
       t.deepEqual(findForks(report), [], `n = ${voters}, seed ${seed}`);
       t.true(isDone(report, 1), `n = ${voters}, seed ${seed}: stuck`);
@@ -77,12 +53,12 @@ test('peers that lose power before or after their durable writes never contradic
   let powerCuts = 0;
   for (const voters of [1, 3, 4, 7]) {
     for (let seed = 0; seed < 12; seed++) {
-      const schedule = { ...base, voters, seed: 50_000 + 100 * voters + seed, powerCuts: 0.03 };
+      const schedule = { ...badNetwork, voters, seed: 50_000 + 100 * voters + seed, powerCuts: 0.03 };
       const report = new RoundWorld(schedule).run();
       powerCuts += report.powerCuts;
       t.deepEqual(report.contradictions, [], `seed ${schedule.seed}`);
       t.deepEqual(findForks(report), [], `seed ${schedule.seed}`);
-      t.true(isDone(report, base.rounds), `seed ${schedule.seed}: stuck`);
+      t.true(isDone(report, badNetwork.rounds), `seed ${schedule.seed}: stuck`);
     }
   }
   t.true(powerCuts > 100, `only ${powerCuts} power cuts happened`);
@@ -90,7 +66,7 @@ test('peers that lose power before or after their durable writes never contradic
 
 test('with more than f twins in a partition two values are certified: these checks can fail', (t) => {
   const schedule: Schedule = {
-    ...base,
+    ...badNetwork,
     voters: 4,
     faults: ['twins', 'twins'],
     rounds: 1,
@@ -104,7 +80,15 @@ test('with more than f twins in a partition two values are certified: these chec
 });
 
 test('a partition without a quorum certifies nothing until it heals', (t) => {
-  const schedule: Schedule = { ...base, voters: 4, rounds: 1, seed: 3, loss: 0, healsAtMs: 30_000, partition: true };
+  const schedule: Schedule = {
+    ...badNetwork,
+    voters: 4,
+    rounds: 1,
+    seed: 3,
+    loss: 0,
+    healsAtMs: 30_000,
+    partition: true,
+  };
   t.deepEqual(
     new RoundWorld({ ...schedule, endsAtMs: 30_000 }).run().decided.map((values) => values.length),
     [0, 0, 0, 0],

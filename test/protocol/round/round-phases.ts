@@ -3,12 +3,12 @@
  * (q = 3, f = 1), of which this one is voter 0. Train deadline 4000 ms, reveal 1000 ms, vote 800 ms.
  */
 import test from 'ava';
+import { createTestRules, madeUp, signStandIn } from '../../../simulations/round-node.ts';
 import { createChainState } from '../../../src/protocol/chain.ts';
 import type { SignedMessage } from '../../../src/protocol/envelope.ts';
 import { computeCommitment, type Message, type VoteMessage } from '../../../src/protocol/messages.ts';
 import { RoundMachine } from '../../../src/protocol/round/round-machine.ts';
 import type { RoundEvent, RoundInit, RoundOutput, TrainedWork } from '../../../src/protocol/round/round-types.ts';
-import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const state = createChainState(rules, madeUp('base'));

@@ -1,11 +1,11 @@
 /** Four voters (q = 3, f = 1); the first three voted, each for contributions of the first three. */
 import test from 'ava';
+import { createTestRules, madeUp, signStandIn } from '../../../simulations/round-node.ts';
 import { createChainState } from '../../../src/protocol/chain.ts';
 import type { SignedMessage } from '../../../src/protocol/envelope.ts';
 import type { ContributionMessage, VoteMessage } from '../../../src/protocol/messages.ts';
 import { type BodyState, buildValue, type Judgement, judgeValue } from '../../../src/protocol/round/value-judge.ts';
 import { decodeValue, encodeValue, type Value, type ValueContribution } from '../../../src/protocol/value.ts';
-import { createTestRules, madeUp, signStandIn } from '../../helpers/round-node.ts';
 
 const rules = createTestRules(4);
 const state = createChainState(rules, madeUp('base'));

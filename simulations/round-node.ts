@@ -3,15 +3,15 @@
  * Signatures are stand-ins (a message's own hash), since the machine takes authenticated messages; bodies and next
  * roots are made up from their names.
  */
-import { chainBeacon } from '../../src/protocol/beacon.ts';
-import { advanceChain, type ChainRules, type ChainState, createChainState } from '../../src/protocol/chain.ts';
-import type { SignedMessage } from '../../src/protocol/envelope.ts';
-import { computeHash } from '../../src/protocol/hash.ts';
-import { toHex } from '../../src/protocol/hex.ts';
-import { computeMessageHash, computeSlot, encodeMessage, type Message } from '../../src/protocol/messages.ts';
-import { RoundMachine } from '../../src/protocol/round/round-machine.ts';
-import type { RestoredRound, RoundOutput } from '../../src/protocol/round/round-types.ts';
-import { decodeValue, type PrecommitSignature } from '../../src/protocol/value.ts';
+import { chainBeacon } from '../src/protocol/beacon.ts';
+import { advanceChain, type ChainRules, type ChainState, createChainState } from '../src/protocol/chain.ts';
+import type { SignedMessage } from '../src/protocol/envelope.ts';
+import { computeHash } from '../src/protocol/hash.ts';
+import { toHex } from '../src/protocol/hex.ts';
+import { computeMessageHash, computeSlot, encodeMessage, type Message } from '../src/protocol/messages.ts';
+import { RoundMachine } from '../src/protocol/round/round-machine.ts';
+import type { RestoredRound, RoundOutput } from '../src/protocol/round/round-types.ts';
+import { decodeValue, type PrecommitSignature } from '../src/protocol/value.ts';
 
 /** SHA-256 of a text, hex: a made-up key, root or id. */
 export function madeUp(text: string): string {

@@ -3,9 +3,9 @@
  * heals at a stated moment. Everything follows from the seed. Faults: silent voters, voters that say different things
  * to different peers, and twins (two honest copies with one key, each talking to one half).
  */
-import type { SignedMessage } from '../../src/protocol/envelope.ts';
-import type { Message } from '../../src/protocol/messages.ts';
-import type { RoundOutput } from '../../src/protocol/round/round-types.ts';
+import type { SignedMessage } from '../src/protocol/envelope.ts';
+import type { Message } from '../src/protocol/messages.ts';
+import type { RoundOutput } from '../src/protocol/round/round-types.ts';
 import { createRandom, type SeededRandom } from './random.ts';
 import { createTestRules, madeUp, RoundNode, signStandIn } from './round-node.ts';
 
