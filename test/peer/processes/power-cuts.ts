@@ -41,6 +41,10 @@ test('a peer killed in any phase, before or after its durable write, comes back,
       reached = now;
     }
   }
+  // In the middle of its training there is nothing to write: whenever the signal comes, the round is trained again.
+  const training = startRealPeer(network, victimHome, bootstrap);
+  await training.waitFor('its training', ({ event, phase }) => event === 'phase.entered' && phase === 'train');
+  await training.kill();
   const victim = startRealPeer(network, victimHome, bootstrap);
   const target = reached + 3;
   await Promise.all([victim, ...others].map((peer) => peer.waitForRound(target)));
