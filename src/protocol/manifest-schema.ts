@@ -62,7 +62,7 @@ const aggregationSchema = z.strictObject({
 
 const roundSchema = z.strictObject({
   trainDeadlineMs: milliseconds().default(60_000).describe('first train deadline; it adapts afterwards'),
-  minTrainDeadlineMs: milliseconds().default(5_000).describe('shortest train deadline'),
+  minTrainDeadlineMs: milliseconds().default(30_000).describe('shortest train deadline'),
   maxTrainDeadlineMs: milliseconds().default(1_800_000).describe('longest train deadline'),
   revealMs: milliseconds().default(15_000).describe('time to reveal and to fetch bodies'),
   voteMs: milliseconds().default(10_000).describe('time to collect votes'),
