@@ -122,6 +122,7 @@ export class Agreement {
   readonly #precommits: Map<number, Ballots> = new Map();
   readonly #viewsOf: Map<number, number> = new Map();
   readonly #timers: Map<string, number> = new Map();
+  #viewStartedAtMs = 0;
 
   constructor(host: AgreementHost, init: AgreementInit) {
     this.#host = host;
@@ -164,15 +165,15 @@ export class Agreement {
   /** Line 11: begins a view. */
   startView(view: number, nowMs: number): void {
     this.#state = { ...this.#state, view, step: 'propose' };
-    const { proposeMs } = this.#init.timeouts;
-    const isExpected = this.#host.isExpected(this.#init.proposerOf(view));
-    this.#schedule('propose', view, isExpected ? proposeMs : Math.ceil(proposeMs * absentShare), nowMs);
+    this.#viewStartedAtMs = nowMs;
+    this.#schedule('propose', view, this.#init.timeouts.proposeMs, nowMs);
   }
 
   /** After a restart: goes on in the stored view, its timer started afresh. */
   resume(nowMs: number): void {
     const { view, step } = this.#state;
     const { proposeMs, voteMs } = this.#init.timeouts;
+    this.#viewStartedAtMs = nowMs;
     if (view >= 0) {
       this.#schedule(step, view, step === 'propose' ? proposeMs : voteMs, nowMs);
     }
@@ -180,7 +181,7 @@ export class Agreement {
 
   /** The next moment at which `advance` may do something by itself, or null. */
   get deadlineMs(): number | null {
-    const pending = [...this.#timers.values()].filter(Number.isFinite);
+    const pending = [...this.#timers].map(([name, dueMs]) => this.#dueOf(name, dueMs)).filter(Number.isFinite);
     return pending.length === 0 ? null : Math.min(...pending);
   }
 
@@ -232,6 +233,17 @@ export class Agreement {
 
   #schedule(step: AgreementStep, view: number, baseMs: number, nowMs: number): void {
     this.#timers.set(`${step}:${view}`, nowMs + computeViewTimeout(baseMs, view, this.#init.timeouts));
+  }
+
+  /** When a timer ends: that of a proposer that is gone, or goes while it is waited for, is cut short. */
+  #dueOf(name: string, dueMs: number): number {
+    const { view } = this.#state;
+    const { timeouts, proposerOf } = this.#init;
+    if (name !== `propose:${view}` || dueMs === Number.POSITIVE_INFINITY || this.#host.isExpected(proposerOf(view))) {
+      return dueMs;
+    }
+    const shortMs = computeViewTimeout(Math.ceil(timeouts.proposeMs * absentShare), view, timeouts);
+    return Math.min(dueMs, this.#viewStartedAtMs + shortMs);
   }
 
   #hasQuorum(ballots: ReadonlyMap<number, Ballots>, view: number, value: string | null): boolean {
@@ -337,7 +349,7 @@ export class Agreement {
         this.#timers.delete(name);
         continue;
       }
-      if (dueMs > nowMs) {
+      if (this.#dueOf(name, dueMs) > nowMs) {
         continue;
       }
       if (timer === 'precommit') {

@@ -358,6 +358,18 @@ test('a proposer that nobody hears has an eighth of the time', (t) => {
   t.deepEqual(seat.advance(1).heard(), ['prevote 0 nil']);
 });
 
+test('a proposer that goes while it is waited for has its time cut short, and its whole time again if it comes back', (t) => {
+  const seat = new Seat();
+  t.deepEqual(seat.start().advance(300).heard(), []);
+  t.is(seat.agreement.deadlineMs, proposeMs);
+  seat.absent.add(1);
+  t.is(seat.agreement.deadlineMs, 125, 'past already');
+  seat.absent.delete(1);
+  t.is(seat.agreement.deadlineMs, proposeMs);
+  seat.absent.add(1);
+  t.deepEqual(seat.advance(1).heard(), ['prevote 0 nil']);
+});
+
 test('after a restart a voter goes on in its view and step, with its lock, its time begun anew', (t) => {
   const state = lockOnA().agreement.state;
   t.deepEqual(state, { view: 1, step: 'propose', lockedView: 0, lockedValue: a, validView: 0, validValue: a });
