@@ -14,7 +14,12 @@ let trainer: RoundTrainer | null = null;
 let queue: Promise<void> = Promise.resolve();
 
 function answer(message: TrainerAnswer): void {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, (error) => {
+    // The peer is gone, and this was found out by writing to it rather than by its farewell.
+    if (error !== null) {
+      process.exit(0);
+    }
+  });
 }
 
 function describeError(error: unknown): PlainError {
