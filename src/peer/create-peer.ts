@@ -12,7 +12,7 @@ import { createTrainer } from '../trainer/trainer.ts';
 import { AddressBook } from './address-book.ts';
 import { BaseKeeper } from './base-keeper.ts';
 import { ChainKeeper } from './chain-keeper.ts';
-import { createBodyShape, createChainRules } from './chain-rules.ts';
+import { createBodyShape, createChainRules, createTrainerInit } from './chain-rules.ts';
 import { manifestProtocol } from './fetch-manifest.ts';
 import { loadIdentity } from './identity.ts';
 import { findFreePort } from './network/find-free-port.ts';
@@ -99,16 +99,7 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
       const contributed = store.sentInRound(value.round).some(({ slot }) => slot === 'contribution');
       metrics.countRound(value, contributed);
     });
-    const trainer = createTrainer({
-      model: manifest.model,
-      batchSize: manifest.inner.batchSize,
-      sequenceLength: manifest.inner.sequenceLength,
-      threads: peerInit.threads,
-      inner: manifest.inner,
-      compressor: manifest.compressor,
-      data: peerInit.data,
-      heldOut: { kind: 'starter', kindIndex: null },
-    });
+    const trainer = createTrainer(createTrainerInit(manifest, peerInit.data, peerInit.threads));
     const getValue = chain.getValue.bind(chain);
     const folder = trainingFolder;
     const parts: PeerParts = {

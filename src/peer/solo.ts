@@ -10,6 +10,7 @@ import { computeInitialBase } from '../protocol/initial-base.ts';
 import type { Manifest } from '../protocol/manifest.ts';
 import { createTrainer } from '../trainer/trainer.ts';
 import { viewBytes } from './base-keeper.ts';
+import { createTrainerInit } from './chain-rules.ts';
 import type { PeerData } from './peer.ts';
 import { computeDataSeed } from './training-keeper.ts';
 
@@ -36,16 +37,7 @@ export async function runSolo(init: SoloInit): Promise<SoloResult> {
   const { manifest, data, threads, rounds, onEvent } = init;
   const signal = init.signal ?? new AbortController().signal;
   const folder = await mkdtemp(join(tmpdir(), 'tapestry-solo-'));
-  const trainer = createTrainer({
-    model: manifest.model,
-    batchSize: manifest.inner.batchSize,
-    sequenceLength: manifest.inner.sequenceLength,
-    threads,
-    inner: manifest.inner,
-    compressor: manifest.compressor,
-    data,
-    heldOut: { kind: 'starter', kindIndex: null },
-  });
+  const trainer = createTrainer(createTrainerInit(manifest, data, threads));
   try {
     for (const message of (await trainer.start()).warnings) {
       onEvent({ event: 'warning', message });
