@@ -186,6 +186,7 @@ function createHandle(parts: PeerParts, runtime: PeerRuntime, lock: HomeLock): P
         getMessages: (round) => runtime.getMessages(round),
         findMessage: (hash) => runtime.findMessage(hash),
         onResponse: (response, from) => runtime.onSyncResponse(response, from),
+        onUnanswered: (peer) => runtime.onUnanswered(peer),
         getPauseMs: () => runtime.getSyncPauseMs(),
         random: Math.random,
       });

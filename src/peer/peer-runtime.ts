@@ -111,6 +111,14 @@ export class PeerRuntime {
     }
   }
 
+  /** A connected peer does not answer: it may hang, and a voter that hangs is not waited for until it is heard again. */
+  onUnanswered(id: string): void {
+    const key = this.#memberOf.get(id);
+    if (key !== undefined && !this.#stopping.signal.aborted) {
+      this.#runner?.setReachable(key, false);
+    }
+  }
+
   /** The chain grew: whatever the present round was doing is over. */
   onAdvance(value: Value): void {
     const { metrics } = this.#parts;

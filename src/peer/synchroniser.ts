@@ -23,7 +23,8 @@ import {
 import type { Network } from './network/network.ts';
 
 const protocol = 'sync';
-const timeoutMs = 10_000;
+/** A peer that runs answers in milliseconds: one that takes this long hangs, or cannot be reached. */
+const timeoutMs = 5000;
 /** A third of a response for certificates, the rest for messages and addresses. */
 const certificateBudget = maxSyncResponseBytes / 3;
 const messageBudget = maxSyncResponseBytes / 2;
@@ -41,6 +42,8 @@ export interface SynchroniserComponents {
   readonly findMessage: (hash: string) => Uint8Array | null;
   /** takes in an answer */
   readonly onResponse: (response: SyncResponse, from: string) => void;
+  /** a peer gave no answer, or none that could be read */
+  readonly onUnanswered: (peer: string) => void;
   /** how long to wait before the next question, milliseconds */
   readonly getPauseMs: () => number;
   readonly random: () => number;
@@ -90,13 +93,16 @@ export class Synchroniser {
   }
 
   async #turn(): Promise<void> {
-    const { network, random, getPauseMs } = this.#components;
+    const { network, random, getPauseMs, onUnanswered } = this.#components;
     this.#asking = true;
     this.#again = false;
     const peers = network.peers();
     const peer = peers[Math.floor(random() * peers.length)];
     if (peer !== undefined) {
-      await this.ask(peer.id).catch(() => false);
+      const isAnswered = await this.ask(peer.id).catch(() => false);
+      if (!isAnswered) {
+        onUnanswered(peer.id);
+      }
     }
     this.#asking = false;
     if (!this.#stopped) {

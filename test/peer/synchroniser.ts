@@ -31,6 +31,7 @@ function create(network: MemoryNetwork, changes: Partial<SynchroniserComponents>
     getMessages: () => [],
     findMessage: () => null,
     onResponse: () => undefined,
+    onUnanswered: () => undefined,
     getPauseMs: () => 700,
     random: () => 0,
     ...changes,
@@ -204,8 +205,10 @@ test.serial('asks at once when it is told to, and soon after when a question is 
   t.deepEqual(timers.pending, [700]);
 });
 
-test.serial('goes on after a question that failed', async (t) => {
+test.serial('goes on after a question that failed, and tells who left it unanswered', async (t) => {
+  const unanswered: string[] = [];
   const { synchroniser, timers, asked, answer } = createTurns(t, {
+    onUnanswered: (peer) => unanswered.push(peer),
     onResponse: () => {
       throw new Error('could not take it in');
     },
@@ -213,6 +216,7 @@ test.serial('goes on after a question that failed', async (t) => {
   synchroniser.start();
   timers.advance(0);
   await answer();
+  t.is(unanswered.length, 1);
   timers.advance(700);
   t.is(asked.length, 2);
 });
