@@ -75,29 +75,29 @@ export class BaseProvider {
    */
   async #recompute(round: number, signal: AbortSignal): Promise<boolean> {
     const { chain, bases } = this.#components;
-    const path: Value[] = [];
+    const path: { readonly value: Value; readonly weighted: readonly WeightedBody[] }[] = [];
     for (let at = round; ; at--) {
       const value = chain.getValue(at);
-      if (value === null || !this.#hasMessages(value)) {
+      const weighted = value === null ? null : this.#findBodies(value);
+      if (value === null || weighted === null) {
         return false;
       }
-      path.unshift(value);
+      path.unshift({ value, weighted });
       if (bases.holds(value.base) || (await bases.load(value.base))) {
         break;
       }
     }
-    for (const value of path) {
-      if (!(await this.#computeNext(value, signal))) {
+    for (const { value, weighted } of path) {
+      if (!(await this.#computeNext(value, weighted, signal))) {
         return false;
       }
     }
     return true;
   }
 
-  async #computeNext(value: Value, signal: AbortSignal): Promise<boolean> {
-    const { bases, emit, rules } = this.#components;
-    const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
-    if (weighted === null || !(await this.#fetchBodies(weighted, signal))) {
+  async #computeNext(value: Value, weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {
+    const { bases, emit } = this.#components;
+    if (!(await this.#fetchBodies(weighted, signal))) {
       return false;
     }
     const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
@@ -107,8 +107,9 @@ export class BaseProvider {
     return next === value.next;
   }
 
-  #hasMessages(value: Value): boolean {
-    return getWeightedBodies(this.#components.rules, value, (hash) => this.#findBody(hash)) !== null;
+  /** The bodies of a value in summing order, or null where a contribution's message is not here. */
+  #findBodies(value: Value): WeightedBody[] | null {
+    return getWeightedBodies(this.#components.rules, value, (hash) => this.#findBody(hash));
   }
 
   async #fetchBodies(weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {
@@ -148,8 +149,8 @@ export class BaseProvider {
 
   /** True if every vote, contribution and body that the next base follows from is here. */
   #isRecomputable(value: Value): boolean {
-    const { blobs, rules, store } = this.#components;
-    const weighted = getWeightedBodies(rules, value, (hash) => this.#findBody(hash));
+    const { blobs, store } = this.#components;
+    const weighted = this.#findBodies(value);
     const hasVotes = value.evidence.every(({ vote }) => store.getMessage(fromHex(vote)) !== null);
     return hasVotes && (weighted?.every(({ body }) => blobs.has(body)) ?? false);
   }

@@ -1,6 +1,5 @@
 /** The bytes of a round's snapshot: this peer's own note to itself, read back after a restart. spec/round.md#durability */
-import { decodeCanonical, encodeCanonical } from '../protocol/codec.ts';
-import { decodeRecord, encodeRecord, type RecordFields } from '../protocol/record.ts';
+import { decodeRecordBytes, encodeRecordBytes, type RecordFields } from '../protocol/record.ts';
 import type { AgreementState } from '../protocol/round/agreement.ts';
 import type { RoundSnapshot } from '../protocol/round/round-types.ts';
 import { maxValueBytes } from '../protocol/value.ts';
@@ -19,13 +18,12 @@ const fields: RecordFields = {
 /** Bytes for the store. */
 export function encodeSnapshot(snapshot: RoundSnapshot): Uint8Array {
   const { agreement, values, acceptedCommits } = snapshot;
-  return encodeCanonical(encodeRecord(fields, { ...agreement, values, acceptedCommits }));
+  return encodeRecordBytes(fields, { ...agreement, values, acceptedCommits });
 }
 
 /** Reads what `encodeSnapshot` wrote; null if it cannot be read. */
 export function decodeSnapshot(bytes: Uint8Array): RoundSnapshot | null {
-  const data = decodeCanonical(bytes, 4 * maxValueBytes);
-  const record = data.outcome === 'accept' ? decodeRecord(fields, data.value) : data;
+  const record = decodeRecordBytes(fields, bytes, 4 * maxValueBytes);
   if (record.outcome !== 'accept') {
     return null;
   }

@@ -6,11 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeCanonical, encodeCanonical } from '../protocol/codec.ts';
 import { computeHash } from '../protocol/hash.ts';
 import { fromHex, toHex } from '../protocol/hex.ts';
 import type { Manifest } from '../protocol/manifest.ts';
-import { decodeRecord, encodeRecord, type RecordFields } from '../protocol/record.ts';
+import { decodeRecordBytes, encodeRecordBytes, type RecordFields } from '../protocol/record.ts';
 import type { TrainedWork } from '../protocol/round/round-types.ts';
 import type { Value } from '../protocol/value.ts';
 import type { Trainer } from '../trainer/trainer.ts';
@@ -41,13 +40,12 @@ const rowFields: RecordFields = {
 /** Bytes of a row, for the store. */
 export function encodeTrainingRow(row: TrainingRow): Uint8Array {
   const lists = { momentsFile: [row.momentsFile], errorFeedbackFile: [row.errorFeedbackFile] };
-  return encodeCanonical(encodeRecord(rowFields, { ...row, ...lists, trainMs: Math.round(row.trainMs) }));
+  return encodeRecordBytes(rowFields, { ...row, ...lists, trainMs: Math.round(row.trainMs) });
 }
 
 /** Reads a row that this peer wrote; null if it cannot be read, as if there were none. */
 export function decodeTrainingRow(bytes: Uint8Array): TrainingRow | null {
-  const data = decodeCanonical(bytes, 65_536);
-  const record = data.outcome === 'accept' ? decodeRecord(rowFields, data.value) : data;
+  const record = decodeRecordBytes(rowFields, bytes, 65_536);
   if (record.outcome !== 'accept') {
     return null;
   }

@@ -3,13 +3,12 @@
  * been there. spec/round.md#certificate
  */
 import { type ChainRules, type ChainState, computeCounters, computeStateRoot, getParticipation } from './chain.ts';
-import { decodeCanonical, encodeCanonical } from './codec.ts';
 import type { Voter } from './election.ts';
 import { fromHex } from './hex.ts';
 import { computeMessageHash, encodeMessage, type PrecommitMessage } from './messages.ts';
 import { accept, type Checked, reject } from './outcome.ts';
 import { computeQuorum } from './quorum.ts';
-import { decodeRecord, encodeRecord, type RecordFields } from './record.ts';
+import { decodeRecordBytes, encodeRecordBytes, type RecordFields } from './record.ts';
 import type { Verifier } from './signature.ts';
 import {
   computeValueHash,
@@ -40,16 +39,12 @@ export const maxCertificateBytes: number = maxValueBytes + 16_384;
 
 /** Canonical bytes of a certificate. */
 export function encodeCertificate(certificate: Certificate): Uint8Array {
-  return encodeCanonical(encodeRecord(certificateFields, certificate));
+  return encodeRecordBytes(certificateFields, certificate);
 }
 
 /** Reads the bytes of a certificate strictly; whether it certifies anything is `checkCertificate`'s question. */
 export function decodeCertificate(bytes: Uint8Array): Checked<Certificate> {
-  const data = decodeCanonical(bytes, maxCertificateBytes);
-  if (data.outcome !== 'accept') {
-    return data;
-  }
-  const record = decodeRecord(certificateFields, data.value);
+  const record = decodeRecordBytes(certificateFields, bytes, maxCertificateBytes);
   if (record.outcome !== 'accept') {
     return record;
   }
@@ -63,14 +58,14 @@ const precommitSetFields: RecordFields = { view: { kind: 'uint' }, precommits: p
 
 /** Canonical bytes of a certificate without its value: how it is stored beside one. */
 export function encodePrecommitSet(set: Pick<Certificate, 'view' | 'precommits'>): Uint8Array {
-  return encodeCanonical(encodeRecord(precommitSetFields, set));
+  return encodeRecordBytes(precommitSetFields, set);
 }
 
 /** Reads what `encodePrecommitSet` wrote. */
 export function decodePrecommitSet(bytes: Uint8Array): Checked<Pick<Certificate, 'view' | 'precommits'>> {
-  const data = decodeCanonical(bytes, maxCertificateBytes);
-  const record = data.outcome === 'accept' ? decodeRecord(precommitSetFields, data.value) : data;
-  return record as Checked<Pick<Certificate, 'view' | 'precommits'>>;
+  return decodeRecordBytes(precommitSetFields, bytes, maxCertificateBytes) as Checked<unknown> as Checked<
+    Pick<Certificate, 'view' | 'precommits'>
+  >;
 }
 
 /** What a set of precommits claims to certify. */

@@ -2,11 +2,11 @@
  * The signed envelope every message travels in, and the strict way in: size, form, canonical bytes, network, signature.
  * spec/wire-formats.md#envelope
  */
-import { decodeCanonical, encodeCanonical } from './codec.ts';
+import { encodeCanonical } from './codec.ts';
 import { fromHex, toHex } from './hex.ts';
 import { computeMessageHash, decodeMessage, encodeMessage, type Message, maxEnvelopeBytes } from './messages.ts';
 import { accept, type Checked, reject } from './outcome.ts';
-import { decodeRecord } from './record.ts';
+import { decodeRecordBytes } from './record.ts';
 import type { Signer, Verifier } from './signature.ts';
 
 /** A message whose signature was checked, or made here. */
@@ -39,11 +39,7 @@ export function signMessage<M extends Message>(message: M, signer: Signer): Sign
  * @returns the message, or a rejection: those of `decodeMessage`, and `network`, `signature`
  */
 export function openEnvelope(bytes: Uint8Array, network: string, verifier: Verifier): Checked<SignedMessage> {
-  const data = decodeCanonical(bytes, maxEnvelopeBytes);
-  if (data.outcome !== 'accept') {
-    return data;
-  }
-  const record = decodeRecord(envelopeFields, data.value);
+  const record = decodeRecordBytes(envelopeFields, bytes, maxEnvelopeBytes);
   if (record.outcome !== 'accept') {
     return record;
   }

@@ -3,11 +3,11 @@
  * fills a slot once: two different messages of one key in one slot are equivocation and prove themselves.
  * Hashes and keys are hex here and bytes on the wire. spec/wire-formats.md#messages
  */
-import { decodeCanonical, encodeCanonical } from './codec.ts';
+import { decodeCanonical } from './codec.ts';
 import { computeHash } from './hash.ts';
 import { fromHex, toHex } from './hex.ts';
 import { accept, type Checked, reject } from './outcome.ts';
-import { decodeRecord, encodeRecord, type FieldKind, type RecordFields } from './record.ts';
+import { decodeRecord, encodeRecordBytes, type FieldKind, type RecordFields } from './record.ts';
 
 /** Hard cap of a signed envelope on the wire, bytes. */
 export const maxEnvelopeBytes = 65_536;
@@ -121,7 +121,7 @@ export const messageFields: Readonly<Record<MessageType, RecordFields>> = {
 
 /** Canonical payload bytes of a message. */
 export function encodeMessage(message: Message): Uint8Array {
-  return encodeCanonical(encodeRecord(messageFields[message.type], message));
+  return encodeRecordBytes(messageFields[message.type], message);
 }
 
 /**

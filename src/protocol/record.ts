@@ -3,6 +3,7 @@
  * become bytes and come back. Inside the program hashes and keys are lower-case hex; on the wire they are bytes.
  * spec/wire-formats.md#records
  */
+import { decodeCanonical, encodeCanonical } from './codec.ts';
 import { fromHex, toHex } from './hex.ts';
 import { accept, type Checked, reject } from './outcome.ts';
 
@@ -122,4 +123,23 @@ export function decodeRecord(fields: RecordFields, data: unknown): Checked<Recor
     record[name] = value;
   }
   return accept(record);
+}
+
+/** Canonical bytes of a record. */
+export function encodeRecordBytes(fields: RecordFields, record: object): Uint8Array {
+  return encodeCanonical(encodeRecord(fields, record));
+}
+
+/**
+ * Reads canonical bytes as a record.
+ * @param maxBytes size cap, checked before anything is read
+ * @returns the record, or a rejection of `decodeCanonical` or `decodeRecord`
+ */
+export function decodeRecordBytes(
+  fields: RecordFields,
+  bytes: Uint8Array,
+  maxBytes: number,
+): Checked<Record<string, unknown>> {
+  const data = decodeCanonical(bytes, maxBytes);
+  return data.outcome === 'accept' ? decodeRecord(fields, data.value) : data;
 }

@@ -4,10 +4,9 @@
  * believed: messages and certificates carry signatures. spec/wire-formats.md#sync
  */
 import { maxCertificateBytes } from './certificate.ts';
-import { decodeCanonical, encodeCanonical } from './codec.ts';
 import { maxEnvelopeBytes } from './messages.ts';
 import { type Checked, reject } from './outcome.ts';
-import { decodeRecord, encodeRecord, type RecordFields } from './record.ts';
+import { decodeRecordBytes, encodeRecordBytes, type RecordFields } from './record.ts';
 
 /** What a peer has and wants. */
 export interface SyncRequest {
@@ -61,8 +60,7 @@ const responseFields: RecordFields = {
 };
 
 function decode(bytes: Uint8Array, maxBytes: number, fields: RecordFields): Checked<Record<string, unknown>> {
-  const data = decodeCanonical(bytes, maxBytes);
-  const record = data.outcome === 'accept' ? decodeRecord(fields, data.value) : data;
+  const record = decodeRecordBytes(fields, bytes, maxBytes);
   if (record.outcome === 'accept' && record.value.version !== 1) {
     return reject('version', { expected: 1, actual: record.value.version as number });
   }
@@ -71,7 +69,7 @@ function decode(bytes: Uint8Array, maxBytes: number, fields: RecordFields): Chec
 
 /** Canonical bytes of a request. */
 export function encodeSyncRequest(request: SyncRequest): Uint8Array {
-  return encodeCanonical(encodeRecord(requestFields, request));
+  return encodeRecordBytes(requestFields, request);
 }
 
 /** Reads a request strictly. */
@@ -81,7 +79,7 @@ export function decodeSyncRequest(bytes: Uint8Array): Checked<SyncRequest> {
 
 /** Canonical bytes of a response. */
 export function encodeSyncResponse(response: SyncResponse): Uint8Array {
-  return encodeCanonical(encodeRecord(responseFields, response));
+  return encodeRecordBytes(responseFields, response);
 }
 
 /** Reads a response strictly. */

@@ -2,12 +2,11 @@
  * The certified value of a round: what it holds and its bytes. How it follows from votes is in `compute-value.ts`; a
  * value holds no view and no time, so it is re-proposed byte for byte. spec/round.md#value
  */
-import { decodeCanonical, encodeCanonical } from './codec.ts';
 import { computeHash } from './hash.ts';
 import { toHex } from './hex.ts';
 import { maxContributionsBound } from './messages.ts';
 import { accept, type Checked, reject } from './outcome.ts';
-import { decodeRecord, encodeRecord, type FieldKind, type RecordFields } from './record.ts';
+import { decodeRecordBytes, encodeRecordBytes, type FieldKind, type RecordFields } from './record.ts';
 
 /** Why a contribution that votes list is in or out. spec/round.md#outcomes */
 export type OutcomeCode = 'included' | 'unavailable' | 'equivocated';
@@ -101,7 +100,7 @@ export const maxValueBytes = 64_000;
 
 /** Canonical bytes of a value. */
 export function encodeValue(value: Value): Uint8Array {
-  return encodeCanonical(encodeRecord(valueFields, value));
+  return encodeRecordBytes(valueFields, value);
 }
 
 /** The hash that votes are about and that chains rounds together, hex. */
@@ -114,11 +113,7 @@ export function computeValueHash(bytes: Uint8Array): string {
  * @returns the value, or a rejection of `decodeCanonical` or `decodeRecord`, or `version` or `round`
  */
 export function decodeValue(bytes: Uint8Array): Checked<Value> {
-  const data = decodeCanonical(bytes, maxValueBytes);
-  if (data.outcome !== 'accept') {
-    return data;
-  }
-  const record = decodeRecord(valueFields, data.value);
+  const record = decodeRecordBytes(valueFields, bytes, maxValueBytes);
   if (record.outcome !== 'accept') {
     return record;
   }
