@@ -53,6 +53,7 @@ const messages: readonly MessageJson[] = [
     salt: named('salt'),
     innerSteps: 30,
     tokens: 122_880,
+    device: 'cpu',
   },
   { type: 'vote', ...header, contributions: [] },
   { type: 'vote', ...header, contributions: [named('a'), named('b'), named('c')].sort() },
@@ -63,6 +64,16 @@ const messages: readonly MessageJson[] = [
   { type: 'precommit', ...header, view: 0, value: named('value') },
   { type: 'precommit', ...header, view: 65_536, value: null },
   { type: 'closed', ...header, round: Number.MAX_SAFE_INTEGER },
+  {
+    type: 'contribution',
+    ...header,
+    base: named('base'),
+    body: named('body'),
+    salt: named('salt'),
+    innerSteps: 1,
+    tokens: 0,
+    device: 'cuda',
+  },
 ];
 
 /** Messages of every type, signed. */
@@ -74,8 +85,9 @@ export function makeMessageVectors(): MessageVector[] {
     const vote = message.type === 'vote' ? `, ${message.contributions.length} listed` : '';
     const value = 'value' in message && message.value === null ? ', nil' : '';
     const round = message.round === header.round ? '' : ', the last round';
+    const device = message.type === 'contribution' ? `, ${message.device}` : '';
     return {
-      name: `${message.type}${vote}${view}${value}${round}`,
+      name: `${message.type}${vote}${view}${value}${round}${device}`,
       seed: seedOf(0),
       message: json,
       slot: computeSlot(message),
@@ -128,6 +140,7 @@ export function makeMessageRejectVectors(): MessageRejectVector[] {
     make('a field too few', 'field-missing', seal(encodeCanonical(without(wire(prevote))))),
     withChange('a hash of 31 bytes', 'field-kind', { value: new Uint8Array(31) }),
     withChange('a hash as text', 'field-kind', { value: named('value') }),
+    withChange('a device that is none of the two', 'field-kind', { device: 'tpu' }, messages[3]),
     withChange('a vote in falling order', 'order', { contributions: [high, low] }, messages[5]),
     withChange('a vote that lists twice', 'order', { contributions: [low, low] }, messages[5]),
     withChange('a proposal that rests on its own view', 'valid-view', { validView: 24 }, messages[7]),

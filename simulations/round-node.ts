@@ -10,7 +10,7 @@ import { computeHash } from '../src/protocol/hash.ts';
 import { toHex } from '../src/protocol/hex.ts';
 import { computeMessageHash, computeSlot, encodeMessage, type Message } from '../src/protocol/messages.ts';
 import { RoundMachine } from '../src/protocol/round/round-machine.ts';
-import type { RestoredRound, RoundOutput } from '../src/protocol/round/round-types.ts';
+import type { RestoredRound, RoundOutput, TrainedWork } from '../src/protocol/round/round-types.ts';
 import { decodeValue, type PrecommitSignature } from '../src/protocol/value.ts';
 
 /** SHA-256 of a text, hex: a made-up key, root or id. */
@@ -98,9 +98,10 @@ export class RoundNode {
   }
 
   /** What this peer says it trained in the present round. */
-  get work(): { body: string; workRoot: string; salt: string; tokens: number } {
+  get work(): TrainedWork {
     const name = `${this.key} ${this.state.round} ${this.flavour}`;
-    return { body: madeUp(`body ${name}`), workRoot: madeUp('work'), salt: madeUp(`salt ${name}`), tokens: 100 };
+    const [body, workRoot, salt] = [madeUp(`body ${name}`), madeUp('work'), madeUp(`salt ${name}`)];
+    return { body, workRoot, salt, tokens: 100, device: 'cpu' };
   }
 
   receive(signed: SignedMessage, nowMs: number): void {

@@ -8,6 +8,7 @@ import type { Peer, PeerInit } from '../peer/peer.ts';
 import type { SoloInit, SoloResult } from '../peer/solo.ts';
 import type { HomeVerdict } from '../peer/verify-home.ts';
 import type { Manifest } from '../protocol/manifest.ts';
+import type { CudaProbe } from '../trainer/probe-cuda.ts';
 
 /** The layers below the command line. */
 export interface PeerModules {
@@ -19,4 +20,6 @@ export interface PeerModules {
   loadOrCreateIdentity(path: string, seed?: Uint8Array): Promise<Identity>;
   /** Hash of the list of public held-out files, lower-case hex. */
   computeHeldOutHash(): Promise<string>;
+  /** Makes the GPU of this index compute something, in a process of its own. */
+  probeCuda(index: number): Promise<CudaProbe>;
 }

@@ -32,6 +32,9 @@ export const realModules: PeerModules = {
     const { computeHeldOutHash } = await import('../trainer/data/starter-corpus.ts');
     return toHex(computeHeldOutHash());
   },
+  async probeCuda(index) {
+    return (await import('../trainer/probe-cuda.ts')).probeCuda(index);
+  },
 };
 
 /** Writes a chosen seed, unless the peer has one already. */

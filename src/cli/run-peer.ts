@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import type { Config } from '../peer/config.ts';
 import { type NetworkFolder, writeWhole } from '../peer/network-folder.ts';
 import type { Peer, PeerData, PeerEvent, PeerStatus } from '../peer/peer.ts';
+import { formatDevice } from '../trainer/device.ts';
 import { type CliContext, exitCodes, nameNetwork, printJson } from './cli-context.ts';
 import { formatJoinLink } from './join-link.ts';
+import { describeDevice, resolveDevice } from './resolve-device.ts';
 import { createLiveView } from './ui/live-view.ts';
 import { addNotice, applyPeerEvent, createViewState } from './ui/view-state.ts';
 
@@ -42,8 +44,12 @@ const statusMs = 1000;
  */
 export async function runPeer(context: CliContext, init: RunInit): Promise<number> {
   const { config, network } = init;
+  const choice = await resolveDevice(context, config.device.value);
+  const { device, reason } = choice;
   const writeStatus = createStatusWriter(network.path);
   const sink = init.json ? createJsonSink(context) : createPeoplesSink(context, init);
+  if (init.json) sink.show({ event: 'device.chosen', atMs: Date.now(), device: formatDevice(device), reason });
+  else context.stdout.write(`${describeDevice(choice)}\n`);
   try {
     const peer = await context.modules.createPeer({
       home: config.home.value,
@@ -54,14 +60,19 @@ export async function runPeer(context: CliContext, init: RunInit): Promise<numbe
       bootstrap: [...init.bootstrap, ...config.peers.value],
       data: init.data,
       threads: config.threads.value,
+      keepBytes: config.keepBytes.value,
       untilRound: init.untilRound,
       onEvent: (event) => sink.show(event),
-      device: 'cpu',
+      device,
     });
+    const end = watchForEnd(context, init);
+    // Before it listens, a peer may fetch and pack for long: that too ends when it is told to.
+    const starting = peer.start();
     try {
-      await peer.start();
-      await watchPeer(context, init, peer, sink, writeStatus);
+      const isStarted = await Promise.race([starting.then(() => true), end.promise.then(() => false)]);
+      if (isStarted) await watchPeer(init, peer, end.promise, sink, writeStatus);
     } finally {
+      end.dispose();
       await peer.stop();
       const status = peer.status();
       await writeStatus(status);
@@ -74,31 +85,37 @@ export async function runPeer(context: CliContext, init: RunInit): Promise<numbe
   return context.signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
 
-/** Resolves when the peer is done, a signal came, or stdin ended; reports its status every second until then. */
+/** Resolves when a signal came or stdin ended. */
+function watchForEnd(context: CliContext, init: RunInit): { readonly promise: Promise<void>; dispose(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  context.signal.addEventListener('abort', end);
+  if (init.stopWithStdin) context.stdin.once('end', end).once('close', end).resume();
+  if (context.signal.aborted) end();
+  return { promise, dispose: () => context.signal.removeEventListener('abort', end) };
+}
+
+/** Resolves when the peer is done or told to end; reports its status every second until then. */
 async function watchPeer(
-  context: CliContext,
   init: RunInit,
   peer: Peer,
+  end: Promise<void>,
   sink: EventSink,
   writeStatus: StatusWriter,
 ): Promise<void> {
-  const ended = Promise.withResolvers<void>();
-  const end = (): void => ended.resolve();
-  const finished = peer.done.then(() => (init.stay ? ended.promise : undefined));
+  const failed = Promise.withResolvers<void>();
+  const finished = peer.done.then(() => (init.stay ? end : undefined));
   const report = (): void => {
     const status = peer.status();
     sink.show({ event: 'status.reported', atMs: Date.now(), ...status });
-    writeStatus(status).catch(ended.reject);
+    writeStatus(status).catch(failed.reject);
   };
-  context.signal.addEventListener('abort', end);
-  if (init.stopWithStdin) context.stdin.once('end', end).once('close', end).resume();
   const timer = setInterval(report, statusMs);
   try {
     report();
-    if (!context.signal.aborted) await Promise.race([finished, ended.promise]);
+    await Promise.race([finished, end, failed.promise]);
   } finally {
     clearInterval(timer);
-    context.signal.removeEventListener('abort', end);
   }
 }
 

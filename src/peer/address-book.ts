@@ -61,8 +61,11 @@ export class AddressBook {
     }
   }
 
+  /** Dials from now on; starting twice is fine. */
   start(): void {
-    this.#turn();
+    if (this.#timer === null) {
+      this.#turn();
+    }
   }
 
   stop(): void {

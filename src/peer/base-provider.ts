@@ -10,9 +10,8 @@ import { fromHex } from '../protocol/hex.ts';
 import type { Value } from '../protocol/value.ts';
 import type { UntimedEvent } from './peer.ts';
 import type { PeerParts } from './peer-parts.ts';
+import { type RetentionKeeper, recentBases } from './retention-keeper.ts';
 
-/** Bases kept on the disk to serve to others: the one in use and some before it. */
-const keptBases = 4;
 const retryMs = 500;
 /** After this long a whole base may come sooner than the missing bodies. */
 const bodiesTimeoutMs = 10_000;
@@ -23,6 +22,7 @@ export interface BaseProviderComponents
     PeerParts,
     'chain' | 'bases' | 'blobs' | 'exchange' | 'network' | 'store' | 'rules' | 'verifier' | 'shape'
   > {
+  readonly retention: Pick<RetentionKeeper, 'keepsBase' | 'noteBodies'>;
   readonly emit: (event: UntimedEvent) => void;
   /** asks other peers where the chain stands */
   readonly poke: () => void;
@@ -31,6 +31,8 @@ export interface BaseProviderComponents
 /** Brings bases into use. */
 export class BaseProvider {
   readonly #components: BaseProviderComponents;
+  /** the first round whose base was not looked at since it got old; null before the first look */
+  #forgotten: number | null = null;
   /** the base that was last asked of others */
   #awaited: string | null = null;
 
@@ -97,7 +99,9 @@ export class BaseProvider {
 
   async #computeNext(value: Value, weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {
     const { bases, emit } = this.#components;
-    if (!(await this.#fetchBodies(weighted, signal))) {
+    const roots = weighted.map(({ body }) => body);
+    this.#components.retention.noteBodies(value.round, roots);
+    if (!(await this.#fetchBodies(roots, signal))) {
       return false;
     }
     const next = weighted.length === 0 ? value.base : await bases.computeNext(value.base, weighted);
@@ -112,14 +116,14 @@ export class BaseProvider {
     return getWeightedBodies(this.#components.rules, value, (hash) => this.#findBody(hash));
   }
 
-  async #fetchBodies(weighted: readonly WeightedBody[], signal: AbortSignal): Promise<boolean> {
+  async #fetchBodies(roots: readonly string[], signal: AbortSignal): Promise<boolean> {
     const { exchange, network, shape } = this.#components;
     const options = {
       sizeBytes: computeBodyLength(shape.length, shape),
       peers: () => network.peers().map(({ id }) => id),
       signal: AbortSignal.any([signal, AbortSignal.timeout(bodiesTimeoutMs)]),
     };
-    const fetched = await Promise.allSettled(weighted.map(({ body }) => exchange.fetchBlob(body, options)));
+    const fetched = await Promise.allSettled(roots.map((root) => exchange.fetchBlob(root, options)));
     return fetched.every(({ status }) => status === 'fulfilled');
   }
 
@@ -132,19 +136,23 @@ export class BaseProvider {
   }
 
   /**
-   * Removes the base that is no longer served, if it can be computed again. One that was downloaded stays: what follows
-   * it can only be verified from there.
+   * Removes the bases that are no longer served and can be computed again, unless they are kept to start a segment. One
+   * that was downloaded stays: what follows it can only be verified from there.
    */
   async #forgetOld(): Promise<void> {
-    const { chain, blobs } = this.#components;
-    const value = chain.getValue(chain.state.round - keptBases);
-    if (value === null || value.base === chain.state.base) {
-      return;
+    const { chain, blobs, retention } = this.#components;
+    const last = chain.state.round - recentBases;
+    for (let round = this.#forgotten ?? last; round <= last; round++) {
+      const value = chain.getValue(round);
+      if (value === null || value.base === chain.state.base || retention.keepsBase(round, value.base)) {
+        continue;
+      }
+      const before = chain.getValue(round - 1);
+      if (before === null || this.#isRecomputable(before)) {
+        blobs.delete(value.base);
+      }
     }
-    const before = chain.getValue(value.round - 1);
-    if (before === null || this.#isRecomputable(before)) {
-      await blobs.delete(value.base);
-    }
+    this.#forgotten = last + 1;
   }
 
   /** True if every vote, contribution and body that the next base follows from is here. */

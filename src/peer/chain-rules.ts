@@ -4,7 +4,10 @@ import type { ChainRules } from '../protocol/chain.ts';
 import type { BodyShape } from '../protocol/compressor/index.ts';
 import type { Manifest } from '../protocol/manifest.ts';
 import { computeModelLayout } from '../protocol/model.ts';
+import type { Device } from '../trainer/device.ts';
 import type { TrainerInit } from '../trainer/trainer-types.ts';
+import { locateTokenizer } from './founding-blobs.ts';
+import { locatePack } from './pack-own-data.ts';
 import type { PeerData } from './peer.ts';
 
 /** The rules by which the chain of a network advances. */
@@ -24,10 +27,25 @@ export function createBodyShape(manifest: Manifest): BodyShape {
   return { length: computeModelLayout(manifest.model).length, chunkLength, topK };
 }
 
-/** How the trainer of a peer of this network is made; the held-out text is the network's. */
-export function createTrainerInit(manifest: Manifest, data: PeerData, threads: number): TrainerInit {
+/** What a peer's owner decides about its trainer. */
+export interface TrainerChoice {
+  readonly data: PeerData;
+  /** at least 1 */
+  readonly threads: number;
+  readonly device: Device;
+}
+
+/**
+ * How the trainer of a peer of this network is made; the held-out text is the network's.
+ * @param networkFolder where the tokenizer's file is, if the manifest names one, and the pack of the peer's own files
+ */
+export function createTrainerInit(manifest: Manifest, choice: TrainerChoice, networkFolder: string): TrainerInit {
   const { model, inner, compressor } = manifest;
+  const { data, threads, device } = choice;
   const { batchSize, sequenceLength } = inner;
   const heldOut = { kind: 'starter', kindIndex: null } as const;
-  return { model, batchSize, sequenceLength, threads, inner, compressor, data, heldOut };
+  const tokenizer = locateTokenizer(manifest, networkFolder);
+  const source = data.kind === 'path' ? ({ kind: 'pack', folder: locatePack(networkFolder) } as const) : data;
+  const batch = { batchSize, sequenceLength };
+  return { model, tokenizer, ...batch, device, threads, inner, compressor, data: source, heldOut };
 }

@@ -10,7 +10,9 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { TapestryError } from '../protocol/errors.ts';
 import { describeSchemaProblem } from '../protocol/schema-problem.ts';
+import { deviceExpectation, devicePattern } from '../trainer/device.ts';
 import { defaultPort } from './network/find-free-port.ts';
+import { parseSize } from './parse-size.ts';
 
 /** Where a value came from, strongest first. */
 export type ConfigOrigin = 'flag' | 'environment' | 'file' | 'default';
@@ -32,8 +34,12 @@ export interface ConfigFields {
   readonly data: readonly string[];
   /** threads of the training session */
   readonly threads: number;
+  /** what trains: auto, cpu, cuda or cuda:N */
+  readonly device: string;
   /** multiaddresses of peers to dial first */
   readonly peers: readonly string[];
+  /** bytes that old rounds of a network may take on the disk */
+  readonly keepBytes: number;
 }
 
 /** Everything that is configured, and where each value came from. */
@@ -61,15 +67,28 @@ export const configMeanings: Readonly<Record<keyof Config, string>> = {
   host: 'address to listen on; 0.0.0.0 lets other machines in',
   data: 'folders and files of training text; empty is the starter corpus',
   threads: 'threads of the training session',
+  device: 'what trains: cpu, cuda, cuda:N, or auto for the first GPU if CUDA works and else the CPU',
   peers: 'addresses of peers to dial first',
+  keepBytes: 'bytes that old rounds of a network may take on the disk; the oldest are removed',
 };
+
+/** Flags that are not called what the key is called. */
+const flagNames: Readonly<Partial<Record<keyof ConfigFields, string>>> = { keepBytes: 'keep' };
+
+/** Old rounds of a network may take 10 GB unless somebody says otherwise. */
+const defaultKeepBytes = 10e9;
+
+/** A size as text is its bytes; anything else is left for the schema to refuse. */
+const readSize = (value: unknown): unknown => (typeof value === 'string' ? (parseSize(value) ?? value) : value);
 
 const fileSchema = z.strictObject({
   port: z.int().min(0).max(65_535).optional(),
   host: z.string().min(1).optional(),
   data: z.array(z.string().min(1)).optional(),
   threads: z.int().min(1).max(1024).optional(),
+  device: z.string().regex(devicePattern, deviceExpectation).optional(),
   peers: z.array(z.string().min(1)).optional(),
+  keepBytes: z.preprocess(readSize, z.int().min(0)).optional(),
 });
 const fieldNames = Object.keys(fileSchema.shape) as (keyof ConfigFields)[];
 
@@ -84,12 +103,13 @@ export async function resolveConfig({ flags, environment, threads }: ConfigSourc
   // Folders in the file are meant from the file's place, not from where the command runs.
   const { data: fileData, ...fileRest } = await readConfigFile(file);
   const fileFields: Fields = { ...fileRest, data: fileData?.map((path) => resolve(home.value, path)) };
-  const defaults: ConfigFields = { port: defaultPort, host: '127.0.0.1', data: [], threads, peers: [] };
+  const own = { port: defaultPort, host: '127.0.0.1', data: [], peers: [], keepBytes: defaultKeepBytes };
+  const defaults: ConfigFields = { ...own, threads, device: 'auto' };
   const checkedFlags = checkFields(definedOnly(flags), 'the command line');
   const environmentFields = readEnvironment(environment);
   const pick = <Key extends keyof ConfigFields>(key: Key): ConfigValue<ConfigFields[Key]> => {
     const flag = checkedFlags[key];
-    if (flag !== undefined) return { value: flag, origin: 'flag', from: `--${key}` };
+    if (flag !== undefined) return { value: flag, origin: 'flag', from: `--${flagNames[key] ?? key}` };
     const variable = environmentFields[key];
     if (variable !== undefined) return { value: variable, origin: 'environment', from: variableOf(key) };
     const written = fileFields[key];
@@ -103,7 +123,9 @@ export async function resolveConfig({ flags, environment, threads }: ConfigSourc
     host: pick('host'),
     data: { ...data, value: data.value.map((path) => resolve(path)) },
     threads: pick('threads'),
+    device: pick('device'),
     peers: pick('peers'),
+    keepBytes: pick('keepBytes'),
   };
 }
 
@@ -171,14 +193,14 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
     const text = environment[variableOf(key)];
     if (text === undefined || text === '') continue;
     if (key === 'port' || key === 'threads') found[key] = /^\d+$/.test(text) ? Number(text) : text;
-    else if (key === 'host') found[key] = text;
+    else if (key === 'host' || key === 'device' || key === 'keepBytes') found[key] = text;
     else found[key] = text.split(key === 'data' ? delimiter : ',').filter((part) => part !== '');
   }
   return checkFields(found, 'the environment (TAPESTRY_…)');
 }
 
 function variableOf(key: string): string {
-  return `TAPESTRY_${key.toUpperCase()}`;
+  return `TAPESTRY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 function definedOnly({ home: _home, ...flags }: ConfigFlags): Record<string, unknown> {

@@ -3,9 +3,11 @@
  */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { computeBodyLength } from '../protocol/compressor/index.ts';
 import { TapestryError } from '../protocol/errors.ts';
 import { fromHex, toHex } from '../protocol/hex.ts';
 import { computeInitialBase } from '../protocol/initial-base.ts';
+import type { Manifest } from '../protocol/manifest.ts';
 import { encodeManifest } from '../protocol/manifest-canonical.ts';
 import { createFastSigner, createFastVerifier } from '../protocol/signature.ts';
 import { createTrainer } from '../trainer/trainer.ts';
@@ -14,14 +16,19 @@ import { BaseKeeper } from './base-keeper.ts';
 import { ChainKeeper } from './chain-keeper.ts';
 import { createBodyShape, createChainRules, createTrainerInit } from './chain-rules.ts';
 import { manifestProtocol } from './fetch-manifest.ts';
+import { fetchTokenizer, holdsTokenizer } from './fetch-tokenizer.ts';
+import { listFoundingBlobs, locateTokenizer } from './founding-blobs.ts';
 import { loadIdentity } from './identity.ts';
 import { findFreePort } from './network/find-free-port.ts';
 import { Libp2pNetwork } from './network/libp2p-network.ts';
 import type { NetworkLogger } from './network/network.ts';
-import type { Peer, PeerInit } from './peer.ts';
+import { blobFolder, databaseFile } from './network-folder.ts';
+import { packOwnData } from './pack-own-data.ts';
+import type { Peer, PeerInit, UntimedEvent } from './peer.ts';
 import { PeerMetrics } from './peer-metrics.ts';
 import type { PeerParts } from './peer-parts.ts';
 import { PeerRuntime } from './peer-runtime.ts';
+import { RetentionKeeper } from './retention-keeper.ts';
 import { BlobExchange } from './storage/blob-exchange.ts';
 import { BlobStore } from './storage/blob-store.ts';
 import { HomeLock } from './storage/home-lock.ts';
@@ -29,15 +36,13 @@ import { SqliteStore } from './storage/sqlite-store.ts';
 import { Synchroniser } from './synchroniser.ts';
 import { TrainingKeeper } from './training-keeper.ts';
 
+/** How long a peer looks for somebody who has the network's tokenizer. */
+const tokenizerDeadlineMs = 60_000;
+
 /** Milliseconds since 1970 that never go back: deadlines outlive a clock that is set. */
 function getNowMs(): number {
   return Math.round(performance.timeOrigin + performance.now());
 }
-
-/** Where a network's rows are, inside its folder. */
-export const databaseFile = 'peer.sqlite';
-/** Where a network's bases and bodies are, inside its folder. */
-export const blobFolder = 'blobs';
 
 async function chooseListen({ listen }: PeerInit): Promise<string[]> {
   const { host, port, explicitPort } = listen;
@@ -70,7 +75,7 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
   async function assemble(peerInit: PeerInit, held: HomeLock): Promise<Peer> {
     const identity = loadIdentity(join(peerInit.home, 'identity.seed'));
     const self = toHex(identity.publicKey);
-    refuseLostDatabase(networkFolder);
+    refuseLostDatabase(networkFolder, manifest);
     const store = new SqliteStore(join(networkFolder, databaseFile));
     refuseOtherIdentity(store, self, peerInit.home);
     const blobs = new BlobStore(join(networkFolder, blobFolder));
@@ -92,14 +97,29 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
       onPeer: (event, id) => runtime?.onPeer(event, id),
       logger,
     });
-    const genesis = bases.hold(computeInitialBase(manifest.model, fromHex(manifest.seed)));
+    const genesis = resolveGenesis(manifest, bases);
     const onAdvance = (value: Parameters<PeerRuntime['onAdvance']>[0]): void => runtime?.onAdvance(value);
     const chain = new ChainKeeper({ store, rules, verifier, onAdvance }, genesis);
+    const founding = listFoundingBlobs(manifest);
+    const bodiesInUse = (): readonly string[] => runtime?.bodiesInUse ?? [];
+    const retention = new RetentionKeeper(
+      {
+        chain,
+        store,
+        blobs,
+        bodyBytes: computeBodyLength(shape.length, shape),
+        memory: manifest.round.memory,
+        founding,
+        bodiesInUse,
+      },
+      { keepBytes: peerInit.keepBytes, baseBytes: bases.sizeBytes },
+    );
     chain.load((value) => {
+      retention.learn(value);
       const contributed = store.sentInRound(value.round).some(({ slot }) => slot === 'contribution');
       metrics.countRound(value, contributed);
     });
-    const trainer = createTrainer(createTrainerInit(manifest, peerInit.data, peerInit.threads));
+    const trainer = createTrainer(createTrainerInit(manifest, peerInit, networkFolder));
     const getValue = chain.getValue.bind(chain);
     const folder = trainingFolder;
     const parts: PeerParts = {
@@ -119,6 +139,7 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
       trainer,
       training: new TrainingKeeper({ store, blobs, trainer, manifest, self, folder, getValue }),
       metrics,
+      retention,
       nowMs: getNowMs,
     };
     const running = new PeerRuntime(parts);
@@ -129,12 +150,21 @@ export async function createPeer(init: PeerInit): Promise<Peer> {
   }
 }
 
-/** An empty database beside blobs is not a fresh start: what this peer signed is forgotten. */
-function refuseLostDatabase(networkFolder: string): void {
+/** Root of θ_1; its values are held if they follow from the seed. */
+export function resolveGenesis({ model, seed, initialBase }: Manifest, bases: BaseKeeper): string {
+  return initialBase.kind === 'checkpoint' ? initialBase.root : bases.hold(computeInitialBase(model, fromHex(seed)));
+}
+
+/**
+ * An empty database beside blobs is not a fresh start: what this peer signed is forgotten. Those that the manifest names
+ * lie there from the beginning.
+ */
+function refuseLostDatabase(networkFolder: string, manifest: Manifest): void {
   const path = join(networkFolder, databaseFile);
   const blobs = join(networkFolder, blobFolder);
   const sizeBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (sizeBytes === 0 && existsSync(blobs) && readdirSync(blobs).length > 0) {
+  const founding = new Set(listFoundingBlobs(manifest));
+  if (sizeBytes === 0 && existsSync(blobs) && readdirSync(blobs).some((name) => !founding.has(name))) {
     throw new TapestryError(
       'database-lost',
       `${path}: expected the database of a peer that has run before, found ${existsSync(path) ? 'an empty file' : 'none'}`,
@@ -161,11 +191,44 @@ function refuseOtherIdentity(store: SqliteStore, self: string, home: string): vo
   }
 }
 
+function createAddressBook({ init, network, store }: PeerParts): AddressBook {
+  const onFailure = (address: string, error: Error): void =>
+    init.onEvent({ event: 'peer.unreachable', atMs: Date.now(), address, reason: error.message });
+  return new AddressBook({ network, store, nowMs: Date.now, onFailure }, init.bootstrap);
+}
+
+/**
+ * Has the file of the network's tokenizer before the trainer asks for it.
+ * @returns true if the network had to be started for it
+ */
+async function provideTokenizer(
+  { manifest, init, network, blobs }: PeerParts,
+  addresses: AddressBook,
+  emit: (event: UntimedEvent) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { tokenizer } = manifest;
+  if (tokenizer.kind === 'bytes' || (await holdsTokenizer(blobs, tokenizer.hash))) {
+    return false;
+  }
+  await network.start();
+  addresses.start();
+  const { hash } = tokenizer;
+  const deadlineMs = addresses.size === 0 ? 0 : tokenizerDeadlineMs;
+  await fetchTokenizer({ hash, blobs, network, emit, deadlineMs, addresses: init.bootstrap, signal });
+  return true;
+}
+
 function createHandle(parts: PeerParts, runtime: PeerRuntime, lock: HomeLock): Peer {
   const { init, network, store, trainer, chain } = parts;
+  const stopping = new AbortController();
+  const emit = (event: UntimedEvent): void => init.onEvent({ ...event, atMs: Date.now() });
+  const addresses = createAddressBook(parts);
   let synchroniser: Synchroniser | null = null;
   let stopped: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
+    stopping.abort();
+    addresses.stop();
     await runtime.stop();
     await Promise.all([trainer.stop(), network.stop()]);
     store.close();
@@ -175,9 +238,15 @@ function createHandle(parts: PeerParts, runtime: PeerRuntime, lock: HomeLock): P
     done: runtime.done,
     status: () => runtime.status(),
     async start() {
+      const { signal } = stopping;
+      const isListening = await provideTokenizer(parts, addresses, emit, signal);
+      const { data, networkFolder } = init;
+      const tokenizer = locateTokenizer(parts.manifest, networkFolder);
+      await packOwnData({ data, networkFolder, tokenizer, emit, nowMs: getNowMs, signal });
+      signal.throwIfAborted();
       const report = await trainer.start();
       for (const message of report.warnings) {
-        init.onEvent({ event: 'warning', atMs: Date.now(), message });
+        emit({ event: 'warning', message });
       }
       synchroniser = new Synchroniser({
         network,
@@ -190,20 +259,12 @@ function createHandle(parts: PeerParts, runtime: PeerRuntime, lock: HomeLock): P
         getPauseMs: () => runtime.getSyncPauseMs(),
         random: Math.random,
       });
-      await network.start();
-      const addresses = new AddressBook(
-        {
-          network,
-          store,
-          nowMs: Date.now,
-          onFailure: (address, error) =>
-            init.onEvent({ event: 'peer.unreachable', atMs: Date.now(), address, reason: error.message }),
-        },
-        init.bootstrap,
-      );
+      if (!isListening) {
+        await network.start();
+      }
+      signal.throwIfAborted();
       const { round } = chain.state;
-      const facts = { id: network.id, addresses: network.addresses(), round: round - 1 };
-      init.onEvent({ event: 'peer.started', atMs: Date.now(), ...facts });
+      emit({ event: 'peer.started', id: network.id, addresses: network.addresses(), round: round - 1 });
       runtime.start(synchroniser, addresses);
     },
     stop: () => {

@@ -1,6 +1,7 @@
 /** A peer's status as people and scripts see it, put together from its parts. */
 import { computeBodyLength } from '../protocol/compressor/index.ts';
 import type { RoundMachine } from '../protocol/round/round-machine.ts';
+import { formatDevice } from '../trainer/device.ts';
 import type { PeerStatus } from './peer.ts';
 import type { PeerParts } from './peer-parts.ts';
 
@@ -31,6 +32,7 @@ export function describeStatus(parts: PeerParts, phase: string, round: RoundMach
     roundOverhead: metrics.overhead,
     parameters: shape.length,
     bodyBytesPerParameter: computeBodyLength(shape.length, shape) / shape.length,
+    device: formatDevice(init.device),
     trainMsTotal: metrics.trainMs,
     roundMsTotal: metrics.roundMs,
     pid: process.pid,

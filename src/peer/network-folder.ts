@@ -17,6 +17,11 @@ import {
 import { formatManifest, parseManifest } from '../protocol/manifest-toml.ts';
 import { ensureWritableFolder, folderUnwritable } from './storage/folder.ts';
 
+/** Where a network's rows are, inside its folder. */
+export const databaseFile = 'peer.sqlite';
+/** Where a network's bases and bodies are, inside its folder. */
+export const blobFolder = 'blobs';
+
 /** One network on this disk. */
 export interface NetworkFolder {
   readonly path: string;
@@ -30,13 +35,17 @@ export function locateNetwork(home: string, networkId: string): string {
   return join(home, 'networks', networkId.slice(0, 16));
 }
 
+/** Where the network of a manifest is kept. */
+export function locateNetworkOf(home: string, manifest: Manifest): string {
+  return locateNetwork(home, toHex(computeNetworkId(manifest)));
+}
+
 /**
  * Makes the folder of a network, or returns the one that is there.
  * @throws {TapestryError} `folder-unwritable`, or what `openNetworkFolder` throws
  */
 export async function createNetworkFolder(home: string, manifest: Manifest): Promise<NetworkFolder> {
-  const networkId = toHex(computeNetworkId(manifest));
-  const path = locateNetwork(home, networkId);
+  const path = locateNetworkOf(home, manifest);
   ensureWritableFolder(path);
   await writeWhole(join(path, 'manifest.toml'), formatManifest(manifest));
   await writeWhole(join(path, 'manifest.cbor'), encodeManifest(manifest));

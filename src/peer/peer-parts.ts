@@ -9,6 +9,7 @@ import type { ChainKeeper } from './chain-keeper.ts';
 import type { Network } from './network/network.ts';
 import type { PeerInit } from './peer.ts';
 import type { PeerMetrics } from './peer-metrics.ts';
+import type { RetentionKeeper } from './retention-keeper.ts';
 import type { BlobExchange } from './storage/blob-exchange.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import type { Store } from './storage/store.ts';
@@ -33,5 +34,6 @@ export interface PeerParts {
   readonly trainer: Trainer;
   readonly training: TrainingKeeper;
   readonly metrics: PeerMetrics;
+  readonly retention: RetentionKeeper;
   readonly nowMs: () => number;
 }

@@ -5,12 +5,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkPreviousPrecommits } from '../protocol/certificate.ts';
 import { openEnvelope, type SignedMessage, signMessage } from '../protocol/envelope.ts';
-import { TapestryError } from '../protocol/errors.ts';
 import { fromHex } from '../protocol/hex.ts';
 import type { RoundOutput } from '../protocol/round/round-types.ts';
 import type { SyncRequest, SyncResponse } from '../protocol/sync-messages.ts';
 import { decodeValue, type Value } from '../protocol/value.ts';
 import type { AddressBook } from './address-book.ts';
+import { BaseMeter } from './base-meter.ts';
 import { BaseProvider } from './base-provider.ts';
 import { describeStatus } from './describe-status.ts';
 import { EarlyMessages } from './early-messages.ts';
@@ -26,8 +26,6 @@ import { createSyncRequest, type Synchroniser } from './synchroniser.ts';
 const firstAnswerMs = 15_000;
 /** A voter that was neither heard nor connected this long after the start is not waited for until it is. */
 const connectGraceMs = 8000;
-/** Rounds between two measurements of the base on held-out text. */
-const roundsBetweenLosses = 5;
 
 /** The running peer. */
 export class PeerRuntime {
@@ -46,11 +44,14 @@ export class PeerRuntime {
   #addresses: AddressBook | null = null;
   #playing: Promise<void> = Promise.resolve();
   readonly #provider: BaseProvider;
+  readonly #meter: BaseMeter;
+  #tidying: Promise<void> | null = null;
 
   constructor(parts: PeerParts) {
     this.#parts = parts;
     const notifier = { emit: (event: UntimedEvent) => this.#emit(event), poke: () => this.#synchroniser?.poke() };
     this.#provider = new BaseProvider({ ...parts, ...notifier });
+    this.#meter = new BaseMeter({ ...parts, ...notifier });
     this.#memberOf = new Map(parts.rules.voters.map(({ key }) => [computePeerId(fromHex(key)), key]));
   }
 
@@ -86,6 +87,12 @@ export class PeerRuntime {
     this.#addresses?.stop();
     this.#synchroniser?.stop();
     await this.#playing;
+    await this.#tidying;
+  }
+
+  /** Roots of the bodies of the present round. */
+  get bodiesInUse(): readonly string[] {
+    return this.#runner?.bodies ?? [];
   }
 
   /** Judges gossip. */
@@ -121,8 +128,12 @@ export class PeerRuntime {
 
   /** The chain grew: whatever the present round was doing is over. */
   onAdvance(value: Value): void {
-    const { metrics } = this.#parts;
+    const { metrics, retention, blobs } = this.#parts;
     metrics.countRound(value, this.#runner?.hasContributed ?? false);
+    retention.noteBodies(
+      value.round,
+      this.bodiesInUse.filter((root) => blobs.has(root)),
+    );
     this.#silent = this.#runner?.silent ?? [];
     this.#unreliable = this.#runner?.unreliableTrainers ?? [];
     this.#runner?.stop();
@@ -224,7 +235,8 @@ export class PeerRuntime {
         continue;
       }
       const isLast = init.untilRound !== null && round > init.untilRound;
-      await this.#measure(round, isLast);
+      await this.#meter.measure(round, isLast, signal);
+      this.#tidy();
       if (isLast) {
         this.#finish();
         return;
@@ -257,43 +269,16 @@ export class PeerRuntime {
     }
   }
 
-  /** Measures the base: the first, every few rounds, and the last. */
-  async #measure(round: number, isLast: boolean): Promise<void> {
-    const { trainer, bases, chain, manifest, metrics, init } = this.#parts;
-    const isDue = (round - 1) % roundsBetweenLosses === 0 || metrics.losses.first === null;
-    if (!isDue && !isLast) {
-      return;
-    }
-    const { signal } = this.#stopping;
-    const path = bases.pathOf(chain.state.base);
-    const { sequencesPerKind } = manifest.heldOut;
-    try {
-      const evaluation = await trainer.evaluate(path, { sequencesPerKind, signal });
-      metrics.setHeldOut(evaluation);
-      this.#emit({ event: 'loss.measured', round: round - 1, mean: evaluation.mean, perKind: evaluation.perKind });
-      if (init.data.kind === 'path') {
-        await this.#measureOwn(path);
-      }
-    } catch (error) {
-      if (!signal.aborted) {
-        this.#emit({ event: 'warning', round, message: `The base could not be measured: ${(error as Error).message}` });
-      }
-    }
-  }
-
-  /** For the owner's eyes: how the base does on the part of the owner's own text that is never trained on. */
-  async #measureOwn(path: string): Promise<void> {
-    const { trainer, manifest, metrics } = this.#parts;
-    const { sequencesPerKind } = manifest.heldOut;
-    const options = { sequencesPerKind, heldOut: 'own' as const, signal: this.#stopping.signal };
-    try {
-      metrics.setOwn((await trainer.evaluate(path, options)).mean);
-    } catch (error) {
-      // Little text leaves no validation part: nothing to measure, and nothing wrong.
-      if (!(error instanceof TapestryError && error.code === 'held-out-too-small')) {
-        throw error;
-      }
-    }
+  /** In the background: removing the many files of a segment must not hold up a round. */
+  #tidy(): void {
+    this.#tidying ??= this.#parts.retention
+      .tidy(this.#stopping.signal)
+      .catch((error: Error) =>
+        this.#emit({ event: 'warning', message: `Old rounds stay on the disk: ${error.message}` }),
+      )
+      .finally(() => {
+        this.#tidying = null;
+      });
   }
 
   async #playRound(startedAtMs: number): Promise<void> {

@@ -3,11 +3,16 @@
  * Types alone; the peer itself is put together in `create-peer.ts`.
  */
 import type { Manifest } from '../protocol/manifest.ts';
+import type { Device } from '../trainer/device.ts';
 
-/** Where a peer's own training text comes from: a kind of the starter corpus, or folders and files. */
+/**
+ * Where a peer's own training text comes from: a kind of the starter corpus; files and folders, which are packed when
+ * the peer starts; or a folder that `tapestry-peer data pack` made.
+ */
 export type PeerData =
   | { readonly kind: 'starter'; readonly kindIndex: number }
-  | { readonly kind: 'path'; readonly paths: readonly string[] };
+  | { readonly kind: 'path'; readonly paths: readonly string[] }
+  | { readonly kind: 'pack'; readonly folder: string };
 
 /** All that a peer is told when it is made. */
 export interface PeerInit {
@@ -28,11 +33,15 @@ export interface PeerInit {
   /** the number of rounds to certify and apply before `done` resolves; null: no end */
   readonly untilRound: number | null;
   readonly onEvent: (event: PeerEvent) => void;
-  readonly device: 'cpu';
+  /** what trains */
+  readonly device: Device;
+  /** bytes that old rounds may take on the disk. spec/round.md#retention */
+  readonly keepBytes: number;
 }
 
 /**
  * Something that happened, for logs and for the live view.
+ * `tokenizer.awaited`, `tokenizer.fetched` {hash}, `data.packed` {phase, done, of},
  * `peer.started` {id, addresses, round}, `phase.entered` {round, phase, deadlineMs, waitingFor},
  * `training.progressed` {round, step, of, loss}, `round.certified` {round, root, included, rejected, roundMs, trainMs},
  * `loss.measured` {round, mean, perKind}, `peer.synced` {round}, `contribution.rejected`, `peer.connected`,
@@ -81,6 +90,8 @@ export interface PeerStatus {
   readonly roundOverhead: number;
   readonly parameters: number;
   readonly bodyBytesPerParameter: number;
+  /** what trains: `cpu`, `cuda:0`, … */
+  readonly device: string;
   readonly trainMsTotal: number;
   readonly roundMsTotal: number;
   readonly pid: number;
@@ -91,6 +102,11 @@ export interface PeerStatus {
 
 /** A peer that was made and may be started. */
 export interface Peer {
+  /**
+   * Fetches the tokenizer and packs the peer's own files where that is needed, then listens and trains.
+   * @throws {TapestryError} `tokenizer-unavailable`, those of packing, of the trainer and of listening; an AbortError if
+   *   the peer is stopped meanwhile
+   */
   start(): Promise<void>;
   /** Stops listening, training and writing; stopping twice is fine. */
   stop(): Promise<void>;

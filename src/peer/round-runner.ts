@@ -124,6 +124,14 @@ export class RoundRunner {
     return this.#hasFailed ? [] : this.#machine.messages();
   }
 
+  /** Roots of the bodies of this round: its own, and those that were revealed. */
+  get bodies(): string[] {
+    const revealed = [...this.messages()].flatMap(({ message }) =>
+      message.type === 'contribution' ? [message.body] : [],
+    );
+    return this.#row === null ? revealed : [this.#row.body, ...revealed];
+  }
+
   /** True if this peer revealed a contribution in this round. */
   get hasContributed(): boolean {
     return this.#machine.getSent('contribution') !== undefined;
@@ -144,8 +152,8 @@ export class RoundRunner {
   /** Training is done; `row` becomes durable with the commit. */
   finishTraining(row: TrainingRow): void {
     this.#row = row;
-    const { body, workRoot, salt, tokens } = row;
-    this.#handle({ type: 'trained', work: { body, workRoot, salt, tokens } });
+    const { body, workRoot, salt, tokens, device } = row;
+    this.#handle({ type: 'trained', work: { body, workRoot, salt, tokens, device } });
   }
 
   /** A voter's connection came or went. */

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { computeHash } from '../protocol/hash.ts';
 import { fromHex, toHex } from '../protocol/hex.ts';
 import type { Manifest } from '../protocol/manifest.ts';
+import { deviceKind } from '../protocol/messages.ts';
 import { decodeRecordBytes, encodeRecordBytes, type RecordFields } from '../protocol/record.ts';
 import type { TrainedWork } from '../protocol/round/round-types.ts';
 import type { Value } from '../protocol/value.ts';
@@ -32,6 +33,7 @@ const rowFields: RecordFields = {
   workRoot: { kind: 'hash' },
   salt: { kind: 'hash' },
   tokens: { kind: 'uint' },
+  device: deviceKind,
   momentsFile: fileName,
   errorFeedbackFile: fileName,
   trainMs: { kind: 'uint' },
@@ -70,7 +72,7 @@ export interface TrainingKeeperComponents {
   readonly getValue: (round: number) => Value | null;
 }
 
-/** The data order of a peer: one network and one key. spec/trainer.md#batches */
+/** The data order of a peer: one network and one key. spec/data.md#batches */
 export function computeDataSeed(manifestSeed: string, key: string): Uint8Array {
   return computeHash('tapestry/data/v1', fromHex(manifestSeed), fromHex(key));
 }
@@ -115,6 +117,7 @@ export class TrainingKeeper {
       workRoot: toHex(result.workRoot),
       salt: randomBytes(32).toString('hex'),
       tokens: result.tokens,
+      device: result.device,
       momentsFile: nameOf(result.momentsPath),
       errorFeedbackFile: nameOf(result.errorFeedbackPath),
       trainMs: result.trainMs,

@@ -4,13 +4,12 @@
  */
 import { dirname, join } from 'node:path';
 import { fromHex } from '../protocol/hex.ts';
-import { computeInitialBase } from '../protocol/initial-base.ts';
 import { createFastVerifier } from '../protocol/signature.ts';
 import { type ChainSource, verifyChain } from '../verification/verify-chain.ts';
 import { BaseKeeper } from './base-keeper.ts';
 import { createBodyShape, createChainRules } from './chain-rules.ts';
-import { blobFolder, databaseFile } from './create-peer.ts';
-import { openNetworkFolder } from './network-folder.ts';
+import { resolveGenesis } from './create-peer.ts';
+import { blobFolder, databaseFile, openNetworkFolder } from './network-folder.ts';
 import { BlobStore } from './storage/blob-store.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
 
@@ -43,7 +42,7 @@ export async function verifyHome(networkFolder: string): Promise<HomeVerdict> {
     const rules = createChainRules(manifest, networkId);
     const blobs = new BlobStore(join(networkFolder, blobFolder), { readOnly: true });
     const bases = new BaseKeeper({ blobs, shape: createBodyShape(manifest), outer: manifest.outer });
-    const genesis = bases.hold(computeInitialBase(manifest.model, fromHex(manifest.seed)));
+    const genesis = resolveGenesis(manifest, bases);
     const source: ChainSource = {
       getCertified: (round) => store.getCertified(round),
       getLastRound: () => store.lastRound() ?? 0,

@@ -3,8 +3,15 @@
  * A preset only fills in numbers; nothing remembers it afterwards. spec/manifest.md#presets
  */
 import { TapestryError } from './errors.ts';
-import { checkManifest, type Manifest, type ManifestVoter } from './manifest.ts';
+import {
+  checkManifest,
+  type InitialBase,
+  type Manifest,
+  type ManifestTokenizer,
+  type ManifestVoter,
+} from './manifest.ts';
 import { manifestTables } from './manifest-schema.ts';
+import type { ModelConfig } from './model.ts';
 import { type PresetName, presets } from './presets.ts';
 import { findNearest } from './schema-problem.ts';
 
@@ -14,6 +21,12 @@ export interface ManifestInit {
   /** 32 bytes, lower-case hex */
   readonly seed: string;
   readonly voters: readonly ManifestVoter[];
+  /** in place of the preset's: a network that starts from an imported checkpoint */
+  readonly model?: ModelConfig;
+  /** default: bytes */
+  readonly tokenizer?: ManifestTokenizer;
+  /** default: from the seed */
+  readonly initialBase?: InitialBase;
   /** rounds until the learning rate has decayed: the horizon */
   readonly rounds: number;
   /** SHA-256 over the list of held-out files, lower-case hex */
@@ -38,13 +51,16 @@ export const settingKeys: readonly string[] = [
 ];
 
 /**
- * Makes the manifest of a new network. The horizon `inner.decaySteps` is `rounds` times the inner steps of a round unless
+ * Makes the manifest of a new network. A model that is given replaces the preset's, whose training numbers stay; sequences
+ * are cut to what the model can read. The horizon `inner.decaySteps` is `rounds` times the inner steps of a round unless
  * an override sets it, and the warm-up is at most half of it.
  *
  * @throws {TapestryError} as `applySetting` and `checkManifest` do
  */
 export function createManifest(preset: PresetName, init: ManifestInit): Manifest {
-  const { model, innerSteps, batchSize, sequenceLength, learningRate, warmupSteps, topK } = presets[preset];
+  const { innerSteps, batchSize, learningRate, warmupSteps, topK } = presets[preset];
+  const { model = presets[preset].model, tokenizer, initialBase } = init;
+  const sequenceLength = Math.min(presets[preset].sequenceLength, model.contextLength);
   const where = `the manifest of "${init.name}"`;
   const overrides = init.overrides ?? [];
   const fill = (steps: number): Manifest => {
@@ -55,7 +71,9 @@ export function createManifest(preset: PresetName, init: ManifestInit): Manifest
         version: 1,
         name: init.name,
         seed: init.seed,
+        tokenizer,
         model,
+        initialBase,
         inner: { steps, batchSize, sequenceLength, learningRate, warmupSteps: warmup, decaySteps },
         compressor: { topK },
         heldOut: { hash: init.heldOutHash },
@@ -108,7 +126,8 @@ function replaceValue(manifest: Manifest, name: string, text: string): Manifest 
   return { ...manifest, [table]: { ...fields, [field]: readValue(name, text, fields[field]) } };
 }
 
-function readValue(name: string, text: string, current: unknown): string | number {
+function readValue(name: string, text: string, current: unknown): string | number | boolean {
+  if (typeof current === 'boolean') return readBoolean(name, text);
   if (typeof current !== 'number') return text;
   const value = Number(text.replaceAll('_', ''));
   if (text.trim() !== '' && Number.isFinite(value)) return value;
@@ -117,5 +136,15 @@ function readValue(name: string, text: string, current: unknown): string | numbe
     `--set ${name}=${text}: expected a number, found "${text}"`,
     `Write for example --set ${name}=${current}.`,
     { key: name, expected: 'number', found: text },
+  );
+}
+
+function readBoolean(name: string, text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new TapestryError(
+    'setting-wrong-type',
+    `--set ${name}=${text}: expected true or false, found "${text}"`,
+    `Write --set ${name}=true or --set ${name}=false.`,
+    { key: name, expected: 'boolean', found: text },
   );
 }

@@ -16,9 +16,12 @@ export const maxManifestBytes: number = 256 * 1024;
 
 /** Canonical bytes of a manifest. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
+  const { tokenizer, initialBase } = manifest;
   return encode({
     ...manifest,
     seed: fromHex(manifest.seed),
+    tokenizer: tokenizer.kind === 'bytes' ? tokenizer : { ...tokenizer, hash: fromHex(tokenizer.hash) },
+    initialBase: initialBase.kind === 'seed' ? initialBase : { ...initialBase, root: fromHex(initialBase.root) },
     heldOut: { ...manifest.heldOut, hash: fromHex(manifest.heldOut.hash) },
     voters: manifest.voters.map(({ member, key }) => ({ member, key: fromHex(key) })),
   });

@@ -24,6 +24,7 @@ const modelSchema = z.strictObject({
   feedForward: count(1, 1_048_576).describe('width of the feed-forward layer'),
   ropeTheta: real(1, 1e9).default(10_000).describe('base of the rotary embedding'),
   normEpsilon: positive(0.1).default(1e-5).describe('added under the root in RMSNorm'),
+  tiedEmbeddings: z.boolean().default(true).describe('the embedding is the output matrix as well'),
 });
 
 const innerSchema = z.strictObject({
@@ -83,7 +84,13 @@ const heldOutSchema = z.strictObject({
 });
 
 const tokenizerSchema = z.strictObject({
-  kind: z.literal('bytes').default('bytes').describe('one token for each byte'),
+  kind: z.enum(['bytes', 'huggingface']).default('bytes').describe('one token for each byte, or a tokenizer.json'),
+  hash: hex32().optional().describe('of huggingface: Merkle root of the bytes of its tokenizer.json'),
+});
+
+const initialBaseSchema = z.strictObject({
+  kind: z.enum(['seed', 'checkpoint']).default('seed').describe('numbers that follow from the seed, or given ones'),
+  root: hex32().optional().describe('of checkpoint: Merkle root of the first weights'),
 });
 
 const voterSchema = z.strictObject({
@@ -93,7 +100,8 @@ const voterSchema = z.strictObject({
 
 const tables = {
   tokenizer: tokenizerSchema.describe('text to tokens'),
-  model: modelSchema.describe('Llama-family decoder with tied embeddings'),
+  model: modelSchema.describe('Llama-family decoder'),
+  initialBase: initialBaseSchema.describe('the weights that round 1 starts from'),
   inner: innerSchema.describe('AdamW at home, on local text'),
   outer: outerSchema.describe('the step from base to base'),
   compressor: compressorSchema.describe('what a pseudo-gradient is cut down to'),
@@ -102,13 +110,20 @@ const tables = {
   heldOut: heldOutSchema.describe('public text that the base is measured on; never trained on'),
 };
 
+/** A manifest whose fields have been looked at one by one: whether hash and root go with their kinds is not known yet. */
+export type ManifestFields = Omit<Manifest, 'tokenizer' | 'initialBase'> & {
+  readonly tokenizer: { readonly kind: 'bytes' | 'huggingface'; readonly hash?: string | undefined };
+  readonly initialBase: { readonly kind: 'seed' | 'checkpoint'; readonly root?: string | undefined };
+};
+
 /** Shape and borders of every field; unknown keys are refused, missing ones take their default where there is one. */
-export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
+export const manifestSchema: z.ZodType<ManifestFields> = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u, '1 to 64 letters, digits, spaces, ".", "_" or "-"'),
   seed: hex32(),
   tokenizer: tables.tokenizer.prefault({}),
   model: tables.model,
+  initialBase: tables.initialBase.prefault({}),
   inner: tables.inner,
   outer: tables.outer.prefault({}),
   compressor: tables.compressor,

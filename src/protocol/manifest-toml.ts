@@ -54,6 +54,6 @@ export function formatManifest(manifest: Manifest): string {
 }
 
 /** One value as TOML; JavaScript's `1e-8` is valid TOML and reads back to the same number. */
-function formatValue(value: string | number): string {
-  return typeof value === 'number' ? String(value) : stringify({ value }).trim().slice('value = '.length);
+function formatValue(value: string | number | boolean): string {
+  return typeof value !== 'string' ? String(value) : stringify({ value }).trim().slice('value = '.length);
 }

@@ -7,7 +7,7 @@
  */
 import { TapestryError } from './errors.ts';
 import { compareText } from './hex.ts';
-import { manifestKeys, manifestSchema } from './manifest-schema.ts';
+import { type ManifestFields, manifestKeys, manifestSchema } from './manifest-schema.ts';
 import { computeModelLayout, type ModelConfig } from './model.ts';
 import { describeSchemaProblem } from './schema-problem.ts';
 
@@ -50,14 +50,21 @@ export interface ManifestVoter {
   readonly key: string;
 }
 
+/** Text to tokens. `hash`: Merkle root of the bytes of `tokenizer.json`, lower-case hex; also the name of its blob */
+export type ManifestTokenizer = { readonly kind: 'bytes' } | { readonly kind: 'huggingface'; readonly hash: string };
+
+/** What round 1 starts from. `root`: Merkle root of the weights, lower-case hex; also the name of their blob */
+export type InitialBase = { readonly kind: 'seed' } | { readonly kind: 'checkpoint'; readonly root: string };
+
 /** Description of one network; its hash is the network's id for ever. */
 export interface Manifest {
   readonly version: 1;
   readonly name: string;
-  /** lower-case hex of 32 bytes; the first weights and the data order come from it */
+  /** lower-case hex of 32 bytes; the data order comes from it and, unless they are given, the first weights */
   readonly seed: string;
   readonly model: ModelConfig;
-  readonly tokenizer: { readonly kind: 'bytes' };
+  readonly tokenizer: ManifestTokenizer;
+  readonly initialBase: InitialBase;
   readonly inner: InnerOptimizer;
   readonly outer: { readonly optimizer: 'sgd'; readonly learningRate: number };
   readonly compressor: {
@@ -111,14 +118,32 @@ export function checkManifest(value: unknown, where: string): Manifest {
       { key, where, expected, found },
     );
   }
-  return manifest;
+  // Its relations hold: hash and root are there exactly where their kinds ask for them.
+  return manifest as Manifest;
 }
 
 /** Rules that tie fields together: key, whether it holds, what was expected, what was found. */
-function* relations(manifest: Manifest): Generator<[key: string, holds: boolean, expected: string, found: unknown]> {
-  const { model, inner, round, voters } = manifest;
+function* relations(
+  manifest: ManifestFields,
+): Generator<[key: string, holds: boolean, expected: string, found: unknown]> {
+  const { tokenizer, model, initialBase, inner, round, voters } = manifest;
   const headDim = model.dim / model.heads;
-  yield ['model.vocabSize', model.vocabSize === 256, '256, the number of bytes', model.vocabSize];
+  const isHashed = (tokenizer.hash !== undefined) === (tokenizer.kind === 'huggingface');
+  yield [
+    'tokenizer.hash',
+    isHashed,
+    `${tokenizer.kind === 'bytes' ? 'none' : 'one'} with tokenizer.kind = "${tokenizer.kind}"`,
+    tokenizer.hash ?? 'none',
+  ];
+  const isBytes = tokenizer.kind === 'bytes';
+  yield ['model.vocabSize', !isBytes || model.vocabSize === 256, '256, the number of bytes', model.vocabSize];
+  const isRooted = (initialBase.root !== undefined) === (initialBase.kind === 'checkpoint');
+  yield [
+    'initialBase.root',
+    isRooted,
+    `${initialBase.kind === 'seed' ? 'none' : 'one'} with initialBase.kind = "${initialBase.kind}"`,
+    initialBase.root ?? 'none',
+  ];
   yield ['model.heads', Number.isInteger(headDim), `a divisor of model.dim = ${model.dim}`, model.heads];
   yield ['model.heads', headDim % 2 === 0, 'an even model.dim / model.heads (rotary pairs)', headDim];
   yield [

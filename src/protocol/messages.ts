@@ -18,6 +18,9 @@ export const maxEnvelopeBytes = 65_536;
  */
 export const maxContributionsBound = 376;
 
+/** What a trainer says it trained on; nobody can check it. */
+export type DeviceKind = 'cpu' | 'cuda';
+
 interface Header {
   readonly version: 1;
   /** network id */
@@ -53,6 +56,7 @@ export interface ContributionMessage extends Header {
   readonly salt: string;
   readonly innerSteps: number;
   readonly tokens: number;
+  readonly device: DeviceKind;
 }
 
 /** What a voter holds and found statically valid: message hashes, ascending. spec/round.md#vote */
@@ -99,6 +103,8 @@ export type MessageType = Message['type'];
 
 const hash: FieldKind = { kind: 'hash' };
 const uint: FieldKind = { kind: 'uint' };
+/** The kinds of device, as a record's field. */
+export const deviceKind: FieldKind = { kind: 'text', oneOf: ['cpu', 'cuda'] satisfies DeviceKind[] };
 const header = { version: uint, network: hash, round: uint, key: hash };
 const typed = (type: MessageType): RecordFields => ({ type: { kind: 'text', oneOf: [type] }, ...header });
 
@@ -107,7 +113,15 @@ export const messageFields: Readonly<Record<MessageType, RecordFields>> = {
   training: typed('training'),
   commit: { ...typed('commit'), commitment: hash, workRoot: hash },
   closed: typed('closed'),
-  contribution: { ...typed('contribution'), base: hash, body: hash, salt: hash, innerSteps: uint, tokens: uint },
+  contribution: {
+    ...typed('contribution'),
+    base: hash,
+    body: hash,
+    salt: hash,
+    innerSteps: uint,
+    tokens: uint,
+    device: deviceKind,
+  },
   vote: { ...typed('vote'), contributions: { kind: 'hashes', maxItems: maxContributionsBound } },
   proposal: {
     ...typed('proposal'),

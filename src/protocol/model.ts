@@ -6,7 +6,7 @@
  * D = dim, L = layers, H = heads, K = key-value heads, d = D / H, F = feed-forward width, V = vocabulary size
  */
 
-/** Shape of a Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, tied embeddings. */
+/** Shape of a Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, no biases. */
 export interface ModelConfig {
   readonly vocabSize: number;
   readonly contextLength: number;
@@ -17,6 +17,8 @@ export interface ModelConfig {
   readonly feedForward: number;
   readonly ropeTheta: number;
   readonly normEpsilon: number;
+  /** true: the embedding is the output matrix as well; false: `lm_head.weight` is */
+  readonly tiedEmbeddings: boolean;
 }
 
 /** One tensor of the flat vector: row-major, `offset` and `length` in elements. */
@@ -34,11 +36,11 @@ export interface ModelLayout {
 }
 
 /**
- * The parameter order: embedding, then per layer input norm, q, k, v, o, post-attention norm, gate, up, down, and last
- * the final norm. Names and [out, in] shapes are those of Hugging Face's Llama classes. spec/model.md#layout
+ * The parameter order: embedding, then per layer input norm, q, k, v, o, post-attention norm, gate, up, down, then
+ * the final norm and, if it is not tied, the output matrix. Names and [out, in] shapes are those of Hugging Face's Llama classes. spec/model.md#layout
  */
 export function computeModelLayout(model: ModelConfig): ModelLayout {
-  const { vocabSize, dim, layers, heads, kvHeads, feedForward } = model;
+  const { vocabSize, dim, layers, heads, kvHeads, feedForward, tiedEmbeddings } = model;
   const headDim = dim / heads;
   const tensors: TensorSlot[] = [];
   let offset = 0;
@@ -61,5 +63,8 @@ export function computeModelLayout(model: ModelConfig): ModelLayout {
     add(`${prefix}mlp.down_proj.weight`, dim, feedForward);
   }
   add('model.norm.weight', dim);
+  if (!tiedEmbeddings) {
+    add('lm_head.weight', vocabSize, dim);
+  }
   return { tensors, length: offset };
 }

@@ -22,7 +22,7 @@ export interface Preset {
   readonly topK: number;
 }
 
-const llama = { vocabSize: 256, kvHeads: 2, heads: 4, ropeTheta: 10_000, normEpsilon: 1e-5 };
+const llama = { vocabSize: 256, kvHeads: 2, heads: 4, ropeTheta: 10_000, normEpsilon: 1e-5, tiedEmbeddings: true };
 
 /** The presets: nano is for tests, micro the default, tiny and small for larger machines. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
@@ -45,7 +45,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     topK: 256,
   },
   tiny: {
-    model: { ...llama, contextLength: 256, dim: 320, layers: 8, heads: 8, kvHeads: 4, feedForward: 960 },
+    model: { ...llama, contextLength: 256, dim: 384, layers: 6, heads: 6, feedForward: 1024 },
     innerSteps: 30,
     batchSize: 8,
     sequenceLength: 256,

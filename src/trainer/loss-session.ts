@@ -5,7 +5,7 @@
  */
 
 import { computeModelLayout, type ModelConfig, type ModelLayout } from '../protocol/model.ts';
-import { createSession } from './create-session.ts';
+import { createSession, type SessionInit } from './create-session.ts';
 import type { BatchShape } from './graph/decoder.ts';
 import { encodeLossGraph } from './graph/training-graph.ts';
 import { type InferenceSession, Tensor } from './onnx-runtime.ts';
@@ -18,8 +18,8 @@ export class LossSession {
   readonly #batch: BatchShape;
 
   /** Compiles the graph. */
-  static async create(model: ModelConfig, batch: BatchShape, threads: number): Promise<LossSession> {
-    const session = await createSession(encodeLossGraph(model, batch), threads);
+  static async create(model: ModelConfig, batch: BatchShape, init: SessionInit): Promise<LossSession> {
+    const session = await createSession(encodeLossGraph(model, batch), init);
     return new LossSession(session, computeModelLayout(model), batch);
   }
 

@@ -9,23 +9,34 @@ import { computeBodyLength, decodeBody, encodeBody } from '../protocol/compresso
 import { accumulateErrorFeedback, resolveErrorFeedback } from '../protocol/error-feedback.ts';
 import { TapestryError } from '../protocol/errors.ts';
 import { computeModelLayout } from '../protocol/model.ts';
-import { computeBatch } from './data/compute-batch.ts';
-import { type HeldOutKind, loadHeldOut, loadTrainingData, selectWindows, type TrainingData } from './data/load-data.ts';
+import { type HeldOutKind, loadHeldOut, loadTrainingData, type TrainingData } from './data/load-data.ts';
+import type { BatchShape } from './graph/decoder.ts';
+import { measureHeldOutLoss } from './held-out-loss.ts';
+import { InnerSteps, requireFinite, type StepHooks } from './inner-steps.ts';
 import { LossSession } from './loss-session.ts';
-import { computeStepScalars } from './step-scalars.ts';
-import type { EvaluateRequest, Evaluation, TrainerInit, TrainRequest, TrainResult } from './trainer-types.ts';
-import { TrainingSession, type TrainingState } from './training-session.ts';
-import { readExactly, readMoments, readVector, writeMoments, writeVector, writeWhole } from './vector-file.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
+import type {
+  AdvanceRequest,
+  AdvanceResult,
+  EvaluateRequest,
+  Evaluation,
+  TrainerInit,
+  TrainRequest,
+  TrainResult,
+} from './trainer-types.ts';
+import { planTraining, requireMemory } from './training-plan.ts';
+import {
+  type Moments,
+  readExactly,
+  readMoments,
+  readVector,
+  writeMoments,
+  writeVector,
+  writeWhole,
+} from './vector-file.ts';
 import { computeWorkLeaf, computeWorkRoot, leafSteps } from './work-root.ts';
 
 const defaultSequencesPerKind = 16;
-
-/** How a running operation is watched and stopped. */
-export interface RoundHooks {
-  /** called between runs; throws to stop the operation, and gives way to waiting messages */
-  readonly pause: () => Promise<void>;
-  readonly onProgress: (step: number, of: number, loss: number) => void;
-}
 
 /** Trains and evaluates; one operation at a time. */
 export class RoundTrainer {
@@ -34,142 +45,128 @@ export class RoundTrainer {
   readonly #length: number;
   readonly #data: TrainingData;
   readonly #heldOut: readonly HeldOutKind[];
-  readonly #training: TrainingSession;
+  readonly #steps: InnerSteps;
   readonly #loss: LossSession;
+  /** of the loss session: as many sequences at once as in a micro-batch */
+  readonly #lossBatch: BatchShape;
 
-  /** Loads the text and compiles both graphs. */
+  /**
+   * Loads the text and compiles both graphs.
+   * @throws {TapestryError} `memory-too-small` before either, and those of the text and the runtime
+   */
   static async create(init: TrainerInit): Promise<RoundTrainer> {
-    const data = await loadTrainingData(init.data, init.sequenceLength + 1);
-    const heldOut = await loadHeldOut(init.heldOut);
-    const training = await TrainingSession.create(init);
-    const loss = await LossSession.create(init.model, init, init.threads);
-    const warnings = [...new Set([...data.warnings, ...heldOut.warnings])];
-    return new RoundTrainer(init, data, heldOut.kinds, training, loss, warnings);
+    const availableBytes = process.availableMemory();
+    const planned = planTraining(init.model, init, init.device, leafSteps, availableBytes);
+    requireMemory(planned, init.model, availableBytes);
+    const tokenizer = await loadTokenizer(init.tokenizer);
+    requireVocabulary(init, tokenizer);
+    const data = await loadTrainingData(init.data, tokenizer, init.sequenceLength + 1);
+    const heldOut = await loadHeldOut(init.heldOut, tokenizer);
+    const { plan, stepsPerRun } = planned;
+    const steps = await InnerSteps.create({ ...init, plan }, stepsPerRun, data.training);
+    const lossBatch = { batchSize: init.batchSize / plan.microBatches, sequenceLength: init.sequenceLength };
+    const loss = await LossSession.create(init.model, lossBatch, init);
+    return new RoundTrainer(init, data, heldOut, steps, loss, lossBatch);
   }
 
   private constructor(
     init: TrainerInit,
     data: TrainingData,
-    heldOut: readonly HeldOutKind[],
-    training: TrainingSession,
+    heldOut: { readonly kinds: readonly HeldOutKind[]; readonly warnings: readonly string[] },
+    steps: InnerSteps,
     loss: LossSession,
-    warnings: readonly string[],
+    lossBatch: BatchShape,
   ) {
     this.#init = init;
     this.#length = computeModelLayout(init.model).length;
     this.#data = data;
-    this.#heldOut = heldOut;
-    this.#training = training;
+    this.#heldOut = heldOut.kinds;
+    this.#steps = steps;
     this.#loss = loss;
-    this.warnings = warnings;
+    this.#lossBatch = lossBatch;
+    this.warnings = [...new Set([...data.warnings, ...heldOut.warnings])];
   }
 
   /** H inner steps from the base, then the error feedback, the body and the files. */
-  async train(request: TrainRequest, hooks: RoundHooks): Promise<TrainResult> {
+  async train(request: TrainRequest, hooks: StepHooks): Promise<TrainResult> {
     const started = performance.now();
-    const base = await readVector(request.basePath, this.#length);
-    const zero = (): Float32Array => new Float32Array(this.#length);
-    const moments =
-      request.momentsPath === null
-        ? { first: zero(), second: zero(), adamStep: 0 }
-        : await readMoments(request.momentsPath, this.#length);
-    const errorFeedback = await this.#readErrorFeedback(request);
-    const state = { parameters: base.slice(), firstMoments: moments.first, secondMoments: moments.second };
-    const { losses, leaves, trainMs } = await this.#runSteps(request, state, moments.adamStep, hooks);
-
-    const accumulated = accumulateErrorFeedback(
-      errorFeedback,
-      this.#computePseudoGradient(base, state.parameters, request.round),
-      this.#init.compressor.errorFeedback,
-    );
-    const body = encodeBody(accumulated, this.#init.compressor);
     const path = (ending: string): string => join(request.outputDirectory, `${request.round}.${ending}`);
     const result = {
       bodyPath: path('body'),
       momentsPath: path('moments'),
       errorFeedbackPath: path('error-feedback'),
     };
-    const adamStep = moments.adamStep + request.innerSteps;
-    await writeMoments(result.momentsPath, { first: state.firstMoments, second: state.secondMoments, adamStep });
+    const leaves: Uint8Array[] = [];
+    const parameters = await readVector(request.basePath, this.#length);
+    const { losses, tokens, trainMs } = await this.#advance(request, request.innerSteps, parameters, hooks, {
+      momentsPath: result.momentsPath,
+      onLeaf: (leaf) => leaves.push(leaf),
+    });
+    // Read again rather than kept: the memory is needed while the graph runs.
+    const base = await readVector(request.basePath, this.#length);
+    const accumulated = accumulateErrorFeedback(
+      await this.#readErrorFeedback(request),
+      computePseudoGradient(base, parameters, request.round),
+      this.#init.compressor.errorFeedback,
+    );
+    const body = encodeBody(accumulated, this.#init.compressor);
     await writeVector(result.errorFeedbackPath, accumulated);
     await writeWhole(result.bodyPath, [body]);
     return {
       ...result,
       workRoot: computeWorkRoot(leaves),
       losses,
-      tokens: request.innerSteps * this.#init.batchSize * this.#init.sequenceLength,
+      device: this.#init.device.kind,
+      tokens,
       trainMs,
       totalMs: performance.now() - started,
     };
   }
 
-  /** Loss of given parameters on held-out text: the mean over kinds, each with equal weight, in nats a byte. */
-  async evaluate(request: EvaluateRequest, hooks: RoundHooks): Promise<Evaluation> {
+  /** Inner steps from given parameters, without a round around them. */
+  async advance(request: AdvanceRequest, hooks: StepHooks): Promise<AdvanceResult> {
+    const path = (ending: string): string => join(request.outputDirectory, `${request.name}.${ending}`);
+    const result = { parametersPath: path('parameters'), momentsPath: path('moments') };
     const parameters = await readVector(request.parametersPath, this.#length);
-    const kinds = request.heldOut === 'own' ? [{ kind: 'own', bytes: this.#data.validation }] : this.#heldOut;
-    const perKind: { kind: string; loss: number; bytes: number }[] = [];
-    for (const { kind, bytes } of kinds) {
-      const tokens = selectWindows(
-        bytes,
-        request.sequencesPerKind ?? defaultSequencesPerKind,
-        this.#init.sequenceLength,
-      );
-      if (tokens.length === 0) {
-        throw new TapestryError(
-          'held-out-too-small',
-          `The held-out text of kind ${kind} has ${bytes.length} bytes; one sequence takes ${this.#init.sequenceLength + 1}.`,
-          'Give more text: every 20th block of it is kept aside.',
-          { kind, bytes: bytes.length },
-        );
-      }
-      perKind.push({ kind, ...(await this.#meanLoss(parameters, tokens, hooks)) });
-    }
-    return { mean: perKind.reduce((sum, { loss }) => sum + loss, 0) / perKind.length, perKind };
+    const report = await this.#advance(request, request.steps, parameters, hooks, { momentsPath: result.momentsPath });
+    requireFinite(sum(parameters), `after step ${request.firstStep + request.steps}`);
+    await writeVector(result.parametersPath, parameters);
+    return { ...result, ...report };
   }
 
-  async #runSteps(
-    request: TrainRequest,
-    state: TrainingState,
-    adamStep: number,
-    hooks: RoundHooks,
-  ): Promise<{ losses: number[]; leaves: Uint8Array[]; trainMs: number }> {
-    const losses: number[] = [];
-    const leaves: Uint8Array[] = [];
-    let trainMs = 0;
-    while (losses.length < request.innerSteps) {
-      await hooks.pause();
-      const done = losses.length;
-      const steps = Math.min(leafSteps, request.innerSteps - done);
-      const started = performance.now();
-      const { tokens, scalars } = this.#prepare(request, done, steps, adamStep + done);
-      const report = await this.#training.run(state, tokens, scalars);
-      trainMs += performance.now() - started;
-      for (const [at, loss] of report.losses.entries()) {
-        requireFinite(loss + report.gradientNorms[at]!, request.round, done + at + 1);
-        losses.push(loss);
-      }
-      leaves.push(computeWorkLeaf(losses.length, state, losses.at(-1)!, report.gradientNorms.at(-1)!));
-      hooks.onProgress(losses.length, request.innerSteps, losses.at(-1)!);
-    }
-    return { losses, leaves, trainMs };
+  /** Loss of given parameters on held-out text: the mean over kinds, each with equal weight, in nats a byte. */
+  async evaluate(request: EvaluateRequest, hooks: StepHooks): Promise<Evaluation> {
+    const parameters = await readVector(request.parametersPath, this.#length);
+    const kinds = request.heldOut === 'own' ? [{ kind: 'own', ...this.#data.validation }] : this.#heldOut;
+    const count = request.sequencesPerKind ?? defaultSequencesPerKind;
+    return measureHeldOutLoss(this.#loss, this.#lossBatch, parameters, kinds, count, hooks.pause);
   }
 
-  #prepare(
-    request: TrainRequest,
-    done: number,
+  /** Steps written back into `parameters`; the moments go to a file. */
+  async #advance(
+    start: Pick<TrainRequest, 'momentsPath' | 'firstStep' | 'dataSeed'>,
     steps: number,
-    adamStep: number,
-  ): { tokens: Int32Array; scalars: Float32Array } {
-    const { batchSize, sequenceLength, inner } = this.#init;
-    const size = batchSize * (sequenceLength + 1);
-    const tokens = new Int32Array(steps * size);
-    const scalars = new Float32Array(steps * 3);
-    for (let at = 0; at < steps; at++) {
-      const step = request.firstStep + done + at;
-      tokens.set(computeBatch(this.#data.training, request.dataSeed, step, this.#init), at * size);
-      scalars.set(computeStepScalars(inner, step, adamStep + at + 1), at * 3);
-    }
-    return { tokens, scalars };
+    parameters: Float32Array,
+    hooks: StepHooks,
+    outcome: { readonly momentsPath: string; readonly onLeaf?: (leaf: Uint8Array) => void },
+  ): Promise<Pick<TrainResult, 'losses' | 'tokens' | 'trainMs'>> {
+    const moments = await this.#readMoments(start.momentsPath);
+    const { adamStep } = moments;
+    const state = { parameters, firstMoments: moments.first, secondMoments: moments.second };
+    const { onLeaf } = outcome;
+    const report = await this.#steps.run(
+      state,
+      { steps, firstStep: start.firstStep, adamStep, dataSeed: start.dataSeed },
+      hooks,
+      onLeaf && ((step, loss, gradientNorm) => onLeaf(computeWorkLeaf(step, state, loss, gradientNorm))),
+    );
+    await writeMoments(outcome.momentsPath, { ...moments, adamStep: adamStep + steps });
+    return report;
+  }
+
+  async #readMoments(path: string | null): Promise<Moments> {
+    const zero = (): Float32Array => new Float32Array(this.#length);
+    return path === null ? { first: zero(), second: zero(), adamStep: 0 } : readMoments(path, this.#length);
   }
 
   async #readErrorFeedback(request: TrainRequest): Promise<Float32Array | null> {
@@ -193,44 +190,33 @@ export class RoundTrainer {
     }
     return resolveErrorFeedback(kept, body.value, 'included');
   }
-
-  /** base − local; also where a last step that went wrong is seen. */
-  #computePseudoGradient(base: Float32Array, local: Float32Array, round: number): Float32Array {
-    const pseudoGradient = new Float32Array(base.length);
-    let sum = 0;
-    for (let i = 0; i < base.length; i++) {
-      pseudoGradient[i] = base[i]! - local[i]!;
-      sum += pseudoGradient[i]!;
-    }
-    requireFinite(sum, round, null);
-    return pseudoGradient;
-  }
-
-  async #meanLoss(
-    parameters: Float32Array,
-    tokens: Int32Array,
-    hooks: RoundHooks,
-  ): Promise<{ loss: number; bytes: number }> {
-    const { batchSize, sequenceLength } = this.#init;
-    const width = sequenceLength + 1;
-    const sequences = tokens.length / width;
-    let sum = 0;
-    for (let first = 0; first < sequences; first += batchSize) {
-      await hooks.pause();
-      const losses = await this.#loss.run(parameters, tokens.subarray(first * width, (first + batchSize) * width));
-      sum = losses.reduce((total, loss) => total + loss, sum);
-    }
-    return { loss: sum / sequences, bytes: sequences * sequenceLength };
-  }
 }
 
-function requireFinite(value: number, round: number, step: number | null): void {
-  if (!Number.isFinite(value)) {
+/** base − local, in the place of the base; also where a last step that went wrong is seen. */
+function computePseudoGradient(base: Float32Array, local: Float32Array, round: number): Float32Array {
+  for (let i = 0; i < base.length; i++) {
+    base[i] = base[i]! - local[i]!;
+  }
+  requireFinite(sum(base), `after the last step of round ${round}`);
+  return base;
+}
+
+function sum(values: Float32Array): number {
+  let total = 0;
+  for (const value of values) {
+    total += value;
+  }
+  return total;
+}
+
+/** Every token of the text must be one of the model's. */
+function requireVocabulary({ model }: TrainerInit, { vocabSize }: Tokenizer): void {
+  if (vocabSize > model.vocabSize) {
     throw new TapestryError(
-      'training-diverged',
-      `Training of round ${round} left the numbers: ${step === null ? 'the weights are' : `at inner step ${step} the loss or its gradient is`} not finite.`,
-      "Lower the network's inner learning rate, or look for damaged text or memory; the base is untouched.",
-      { round, step },
+      'tokenizer-vocabulary',
+      `The tokenizer has ${vocabSize} tokens, the model ${model.vocabSize}.`,
+      'Use the tokenizer that the model was made for.',
+      { tokens: vocabSize, model: model.vocabSize },
     );
   }
 }

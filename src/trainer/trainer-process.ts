@@ -4,7 +4,8 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { TapestryError } from '../protocol/errors.ts';
-import { type RoundHooks, RoundTrainer } from './round-trainer.ts';
+import type { StepHooks } from './inner-steps.ts';
+import { RoundTrainer } from './round-trainer.ts';
 import type { PlainError, TrainerAnswer, TrainerCall } from './trainer-types.ts';
 
 class Cancelled extends Error {}
@@ -34,7 +35,7 @@ function describeError(error: unknown): PlainError {
   };
 }
 
-function createHooks(id: number): RoundHooks {
+function createHooks(id: number): StepHooks {
   return {
     pause: async () => {
       await setImmediate();
@@ -55,7 +56,14 @@ async function perform(call: Exclude<TrainerCall, { type: 'cancel' }>): Promise<
     throw new Error(`${call.type} came before init`);
   }
   const hooks = createHooks(call.id);
-  return call.type === 'train' ? trainer.train(call.request, hooks) : trainer.evaluate(call.request, hooks);
+  switch (call.type) {
+    case 'train':
+      return trainer.train(call.request, hooks);
+    case 'advance':
+      return trainer.advance(call.request, hooks);
+    case 'evaluate':
+      return trainer.evaluate(call.request, hooks);
+  }
 }
 
 async function answerCall(call: Exclude<TrainerCall, { type: 'cancel' }>): Promise<void> {

@@ -3,13 +3,18 @@
  * spec/trainer.md#files
  */
 import type { ModelConfig } from '../protocol/model.ts';
-import type { DataSource } from './data/load-data.ts';
+import type { DataSource, StarterSource } from './data/load-data.ts';
+import type { Device } from './device.ts';
 import type { InnerOptimizerConfig } from './graph/adamw.ts';
 import type { BatchShape } from './graph/decoder.ts';
+import type { TokenizerSource } from './tokenizer/tokenizer.ts';
 
 /** Everything that stays the same from round to round. */
 export interface TrainerInit extends BatchShape {
   readonly model: ModelConfig;
+  /** what turns text into the model's tokens */
+  readonly tokenizer: TokenizerSource;
+  readonly device: Device;
   /** cores to use, 1 or greater */
   readonly threads: number;
   readonly inner: InnerOptimizerConfig;
@@ -22,7 +27,7 @@ export interface TrainerInit extends BatchShape {
   /** the peer's own text */
   readonly data: DataSource;
   /** the network's held-out text */
-  readonly heldOut: DataSource;
+  readonly heldOut: StarterSource;
 }
 
 /** One round of inner steps. */
@@ -56,12 +61,43 @@ export interface TrainResult {
   readonly workRoot: Uint8Array;
   /** of every inner step before its update, nats a byte */
   readonly losses: readonly number[];
+  /** where the inner steps ran */
+  readonly device: Device['kind'];
   /** predicted tokens of all steps */
   readonly tokens: number;
   /** time in inner steps and their batches */
   readonly trainMs: number;
   /** time of everything */
   readonly totalMs: number;
+}
+
+/** Inner steps alone, from given parameters. */
+export interface AdvanceRequest {
+  /** 1 or greater */
+  readonly steps: number;
+  /** global inner step of the first one; the learning rate and the batches follow it */
+  readonly firstStep: number;
+  /** N float32 */
+  readonly parametersPath: string;
+  /** null: zero moments, and Adam's counter starts again */
+  readonly momentsPath: string | null;
+  /** files are written here under names that begin with `name`; made when missing */
+  readonly outputDirectory: string;
+  readonly name: string;
+  /** 32 bytes */
+  readonly dataSeed: Uint8Array;
+}
+
+/** What the steps left behind; both files are on disk, synced, when this arrives. */
+export interface AdvanceResult {
+  readonly parametersPath: string;
+  readonly momentsPath: string;
+  /** of every inner step before its update, nats a byte */
+  readonly losses: readonly number[];
+  /** predicted tokens of all steps */
+  readonly tokens: number;
+  /** time in inner steps and their batches */
+  readonly trainMs: number;
 }
 
 /** What is to be evaluated. */
@@ -91,6 +127,7 @@ export interface TrainerReport {
 export type TrainerCall =
   | { readonly type: 'init'; readonly init: TrainerInit }
   | { readonly type: 'train'; readonly id: number; readonly request: TrainRequest }
+  | { readonly type: 'advance'; readonly id: number; readonly request: AdvanceRequest }
   | { readonly type: 'evaluate'; readonly id: number; readonly request: EvaluateRequest }
   | { readonly type: 'cancel'; readonly id: number };
 

@@ -7,6 +7,8 @@ import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { TapestryError } from '../protocol/errors.ts';
 import type {
+  AdvanceRequest,
+  AdvanceResult,
   EvaluateRequest,
   Evaluation,
   PlainError,
@@ -34,6 +36,8 @@ export interface Trainer {
   start(): Promise<TrainerReport>;
   /** One round of inner steps. @throws {TapestryError} `training-diverged`, `trainer-file`, `trainer-write`, `trainer-died` */
   train(request: TrainRequest, options?: CallOptions): Promise<TrainResult>;
+  /** Inner steps alone. @throws {TapestryError} as `train` */
+  advance(request: AdvanceRequest, options?: CallOptions): Promise<AdvanceResult>;
   /** Loss of parameters on held-out text. */
   evaluate(
     parametersPath: string,
@@ -84,6 +88,10 @@ class ForkedTrainer implements Trainer {
 
   async train(request: TrainRequest, options: CallOptions = {}): Promise<TrainResult> {
     return (await this.#call((id) => ({ type: 'train', id, request }), options)) as TrainResult;
+  }
+
+  async advance(request: AdvanceRequest, options: CallOptions = {}): Promise<AdvanceResult> {
+    return (await this.#call((id) => ({ type: 'advance', id, request }), options)) as AdvanceResult;
   }
 
   async evaluate(

@@ -7,10 +7,13 @@
 
 import { computeModelLayout, type ModelConfig, type ModelLayout } from '../protocol/model.ts';
 import { createSession } from './create-session.ts';
+import type { Device } from './device.ts';
+import { computeDistinctInputs } from './distinct-ids.ts';
 import type { InnerOptimizerConfig } from './graph/adamw.ts';
 import type { BatchShape } from './graph/decoder.ts';
 import { encodeTrainingGraph, prefixes } from './graph/training-graph.ts';
 import { type InferenceSession, Tensor } from './onnx-runtime.ts';
+import { computeTrainingPlan, type TrainingPlan } from './training-plan.ts';
 
 /** Everything that a step changes; three vectors of length N in layout order. Moments are scaled (spec/trainer.md). */
 export interface TrainingState {
@@ -27,29 +30,35 @@ export interface StepReport {
   readonly gradientNorms: Float32Array;
 }
 
-/** Model, batch, optimiser and threads of a session. */
+/** Model, batch, optimiser, threads and device of a session. */
 export interface TrainingSessionInit extends BatchShape {
   readonly model: ModelConfig;
   readonly inner: InnerOptimizerConfig;
   readonly threads: number;
+  readonly device: Device;
+  /** single choices of the plan, for benchmarks and where memory lacks; `computeTrainingPlan` makes the others */
+  readonly plan?: Partial<TrainingPlan>;
 }
 
 /** A compiled training graph; serves any number of runs and any number of steps a run. */
 export class TrainingSession {
   readonly #session: InferenceSession;
   readonly #layout: ModelLayout;
-  readonly #batch: BatchShape;
+  readonly #init: TrainingSessionInit;
+  readonly #plan: TrainingPlan;
 
   /** Compiles the graph: about a tenth of a second for small models. */
   static async create(init: TrainingSessionInit): Promise<TrainingSession> {
-    const graph = encodeTrainingGraph(init.model, init, init.inner);
-    return new TrainingSession(await createSession(graph, init.threads), computeModelLayout(init.model), init);
+    const plan = { ...computeTrainingPlan(init.model, init, init.device), ...init.plan };
+    const graph = encodeTrainingGraph(init.model, init, init.inner, plan);
+    return new TrainingSession(await createSession(graph, init), init, plan);
   }
 
-  private constructor(session: InferenceSession, layout: ModelLayout, batch: BatchShape) {
+  private constructor(session: InferenceSession, init: TrainingSessionInit, plan: TrainingPlan) {
     this.#session = session;
-    this.#layout = layout;
-    this.#batch = batch;
+    this.#layout = computeModelLayout(init.model);
+    this.#init = init;
+    this.#plan = plan;
   }
 
   /**
@@ -68,7 +77,7 @@ export class TrainingSession {
     const gradientNorms = new Float32Array(steps);
     const feeds = {
       ...tensors,
-      tokens: new Tensor('int32', tokens, [steps, this.#batch.batchSize, this.#batch.sequenceLength + 1]),
+      ...this.#batchTensors(tokens, steps),
       scalars: new Tensor('float32', scalars, [steps, 3]),
       steps: new Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
     };
@@ -81,6 +90,20 @@ export class TrainingSession {
     };
     await this.#session.run(feeds, fetches);
     return { losses, gradientNorms };
+  }
+
+  #batchTensors(tokens: Int32Array, steps: number): Record<string, Tensor> {
+    const { batchSize, sequenceLength, model } = this.#init;
+    const { microBatches, embeddingGradient } = this.#plan;
+    const sequences = batchSize / microBatches;
+    const width = sequenceLength + 1;
+    const batch = { tokens: new Tensor('int32', tokens, [steps, microBatches, sequences, width]) };
+    if (embeddingGradient !== 'distinct') {
+      return batch;
+    }
+    const { ids, ranks } = computeDistinctInputs(tokens, { batchSize: sequences, sequenceLength }, model.vocabSize);
+    const shape = [steps, microBatches, sequences * sequenceLength];
+    return { ...batch, ids: new Tensor('int32', ids, shape), ranks: new Tensor('int32', ranks, shape) };
   }
 
   /** Frees the memory; the session must not be used afterwards. */

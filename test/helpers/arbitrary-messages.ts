@@ -24,6 +24,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     salt: hash,
     innerSteps: uint,
     tokens: uint,
+    device: fc.constantFrom('cpu' as const, 'cuda' as const),
   }),
   fc.record({ type: is('vote'), ...header, contributions: hashes }),
   fc.tuple(fc.nat({ max: 10_000 }), fc.nat({ max: 10_000 }), fc.uint8Array({ maxLength: 300 })).chain(([a, b, value]) =>

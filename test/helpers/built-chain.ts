@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { createRandom } from '../../simulations/random.ts';
 import { madeUp } from '../../simulations/round-node.ts';
 import { BaseKeeper } from '../../src/peer/base-keeper.ts';
-import { blobFolder, databaseFile } from '../../src/peer/create-peer.ts';
-import { createNetworkFolder } from '../../src/peer/network-folder.ts';
+import { blobFolder, createNetworkFolder, databaseFile } from '../../src/peer/network-folder.ts';
 import { BlobStore } from '../../src/peer/storage/blob-store.ts';
 import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
 import type { StoredMessage } from '../../src/peer/storage/store.ts';
@@ -107,7 +106,8 @@ export async function buildChain(
     for (const [voter, signer] of signers.entries()) {
       const body = await blobs.put(makeBody(network, (options.seed ?? 0) + 100 * round + voter));
       const { key } = rules.voters[voter]!;
-      const work = { base: state.base, body, salt: madeUp(`salt ${round} ${voter}`), innerSteps: 1, tokens: 16 };
+      const salt = madeUp(`salt ${round} ${voter}`);
+      const work = { base: state.base, body, salt, innerSteps: 1, tokens: 16, device: 'cpu' } as const;
       bodies.push(body);
       contributions.push(
         signMessage(forge<ContributionMessage>({ type: 'contribution', ...header, key, ...work }), signer),

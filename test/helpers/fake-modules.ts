@@ -8,11 +8,20 @@ import type { PeerModules } from '../../src/cli/peer-modules.ts';
 import { TapestryError } from '../../src/protocol/errors.ts';
 import { computeHash } from '../../src/protocol/hash.ts';
 import type { Manifest } from '../../src/protocol/manifest.ts';
+import type { CudaProblem } from '../../src/trainer/probe-cuda.ts';
 import { createExampleManifest } from './example-manifest.ts';
 import { type FakeFaults, FakePeer } from './fake-peer.ts';
 
 /** The manifest that the fake `fetchManifest` finds at every address. */
 export const fetchedManifest: Manifest = createExampleManifest(4, { name: 'fetched' });
+
+/** What the fake `probeCuda` says of every GPU. */
+export const noGpu: CudaProblem = {
+  kind: 'provider',
+  library: 'libfake.so',
+  message: 'libfake.so is missing',
+  remedy: 'Install the fake provider.',
+};
 
 /** Fake layers. `refuse`: the home whose peer cannot be made. */
 export function createFakeModules(faults: FakeFaults & { readonly refuse?: string } = {}): PeerModules {
@@ -52,6 +61,9 @@ export function createFakeModules(faults: FakeFaults & { readonly refuse?: strin
     },
     async computeHeldOutHash() {
       return '33'.repeat(32);
+    },
+    async probeCuda(index) {
+      return { index, problem: noGpu };
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Peer, PeerEvent, PeerInit, PeerStatus } from '../../src/peer/peer.
 import { HomeLock } from '../../src/peer/storage/home-lock.ts';
 import { computeHash, encodeUint64 } from '../../src/protocol/hash.ts';
 import { toHex } from '../../src/protocol/hex.ts';
+import { formatDevice } from '../../src/trainer/device.ts';
 
 /** What a fake peer does wrong, by the name of its home. */
 export interface FakeFaults {
@@ -73,6 +74,7 @@ export class FakePeer implements Peer {
       roundOverhead: 0.25,
       parameters: 1000,
       bodyBytesPerParameter: 0.064,
+      device: formatDevice(this.#init.device),
       trainMsTotal: 0,
       roundMsTotal: 0,
       pid: process.pid,

@@ -168,7 +168,7 @@ export class RunnerBench {
     const body = await this.blobs.put(makeBody(this.network, seed));
     const [momentsFile, errorFeedbackFile] = [`${seed}.moments`, `${seed}.error-feedback`];
     const work = { body, workRoot: madeUp(`work ${seed}`), salt: madeUp(`salt ${seed}`), tokens: 16 };
-    return { ...work, momentsFile, errorFeedbackFile, trainMs: 5 };
+    return { ...work, device: 'cpu', momentsFile, errorFeedbackFile, trainMs: 5 };
   }
 
   /** A message of round 1 by another voter. */
@@ -180,7 +180,7 @@ export class RunnerBench {
   /** Commit and contribution of another voter for a body. */
   contribute(voter: number, body: string): { commit: SignedMessage; contribution: SignedMessage } {
     const salt = madeUp(`salt of ${voter}`);
-    const draft = { base: this.state.base, body, salt, innerSteps: 1, tokens: 16 };
+    const draft = { base: this.state.base, body, salt, innerSteps: 1, tokens: 16, device: 'cpu' } as const;
     const contribution = this.say(voter, { type: 'contribution', ...draft });
     const commitment = computeCommitment(contribution.message as ContributionMessage);
     return { commit: this.say(voter, { type: 'commit', commitment, workRoot: madeUp('work') }), contribution };

@@ -10,6 +10,7 @@ import type { UntimedEvent } from '../../src/peer/peer.ts';
 import { BlobExchange } from '../../src/peer/storage/blob-exchange.ts';
 import { BlobStore } from '../../src/peer/storage/blob-store.ts';
 import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
+import type { CertifiedEntry } from '../../src/peer/storage/store.ts';
 import { fromHex, toHex } from '../../src/protocol/hex.ts';
 import { computeInitialBase } from '../../src/protocol/initial-base.ts';
 import { computeMerkleRoot } from '../../src/protocol/merkle.ts';
@@ -32,9 +33,24 @@ interface Bench {
   readonly blobs: BlobStore;
   readonly events: UntimedEvent[];
   readonly pokes: () => number;
+  /** takes in the rest of the chain */
+  readonly grow: () => void;
   /** blobs of the only other peer */
   readonly theirs: BlobStore;
   readonly blob: (root: string) => string;
+}
+
+/** A store that shows the first rounds of its chain only. */
+class ShortStore extends SqliteStore {
+  length = 0;
+
+  override getCertified(round: number): CertifiedEntry | null {
+    return round > this.length ? null : super.getCertified(round);
+  }
+
+  override certifiedRange(first: number, count: number): CertifiedEntry[] {
+    return super.certifiedRange(first, count).filter(({ round }) => round <= this.length);
+  }
 }
 
 /** A peer that has just started in a home whose chain is `rounds` long; `spoil` works on the home before. */
@@ -43,6 +59,10 @@ async function createBench(
   rounds: number,
   options: {
     readonly lie?: Lie;
+    /** rounds that are known at first; all when not given */
+    readonly length?: number;
+    /** root of a base that is kept although it is old */
+    readonly kept?: string;
     readonly spoil?: (built: BuiltChain, blob: (root: string) => string) => Promise<unknown>;
   } = {},
 ): Promise<Bench> {
@@ -50,7 +70,8 @@ async function createBench(
   const built = await buildChain(network, home, rounds, options.lie === undefined ? {} : { lie: options.lie });
   const blob = (root: string): string => join(built.folder, 'blobs', root);
   await options.spoil?.(built, blob);
-  const store = new SqliteStore(join(built.folder, 'peer.sqlite'));
+  const store = new ShortStore(join(built.folder, 'peer.sqlite'));
+  store.length = options.length ?? rounds;
   t.teardown(() => store.close());
   const blobs = new BlobStore(join(built.folder, 'blobs'));
   const bases = new BaseKeeper({ blobs, shape, outer: manifest.outer });
@@ -73,10 +94,15 @@ async function createBench(
     rules,
     shape,
     verifier,
+    retention: { keepsBase: (_round, root) => root === options.kept, noteBodies: () => undefined },
     emit: (event) => events.push(event),
     poke: () => pokes++,
   });
-  return { built, provider, bases, chain, blobs, events, pokes: () => pokes, theirs, blob };
+  const grow = (): void => {
+    store.length = rounds;
+    chain.load(() => undefined);
+  };
+  return { built, provider, bases, chain, blobs, events, pokes: () => pokes, grow, theirs, blob };
 }
 
 /** The values of a base that is on the disk. */
@@ -213,6 +239,28 @@ test('the base in use and three before it stay on the disk for others, the one b
   t.deepEqual(
     roots.filter((root) => !bench.blobs.has(root)),
     [bench.chain.getValue(4)!.base],
+  );
+});
+
+test('an old base stays if it is kept, whatever else could be computed again', async (t) => {
+  const measured = await createBench(t, 7);
+  const kept = measured.chain.getValue(4)!.base;
+  const bench = await createBench(t, 7, { kept });
+  await bench.provider.provide(never);
+  t.true(bench.blobs.has(kept));
+});
+
+test('a chain that grew by several rounds at once leaves no old base behind', async (t) => {
+  const bench = await createBench(t, 9, { length: 6 });
+  const roots = bench.built.rounds.map(({ value }) => value.base);
+  await bench.provider.provide(never);
+  bench.grow();
+  t.is(bench.chain.state.round, 10);
+  await bench.provider.provide(never);
+  t.deepEqual(
+    roots.filter((root) => !bench.blobs.has(root)),
+    roots.slice(2, 6),
+    'those of rounds 3 to 6; the first two were there before',
   );
 });
 

@@ -23,6 +23,7 @@ test('without anything said, the defaults hold and say so', async (t) => {
   t.deepEqual(config.port, { value: 4731, origin: 'default', from: 'default' });
   t.is(config.host.value, '127.0.0.1');
   t.is(config.threads.value, 2);
+  t.is(config.device.value, 'auto');
   t.deepEqual(config.data.value, []);
   t.deepEqual(Object.keys(config), Object.keys(configMeanings));
 });
@@ -40,6 +41,24 @@ test('folders in the file are meant from the home, others from the working folde
   const config = await configure(t, 'data = ["texts", "/absolute"]\n');
   t.deepEqual(config.data.value, [join(config.home.value, 'texts'), resolve('/absolute')]);
   t.deepEqual((await configure(t, null, {}, { data: ['texts'] })).data.value, [resolve('texts')]);
+});
+
+test('the device comes from the file, the environment or a flag', async (t) => {
+  const toml = 'device = "cuda:1"\n';
+  t.like((await configure(t, toml)).device, { value: 'cuda:1', origin: 'file' });
+  t.is((await configure(t, toml, { TAPESTRY_DEVICE: 'cpu' })).device.value, 'cpu');
+  t.is((await configure(t, toml, { TAPESTRY_DEVICE: 'cpu' }, { device: 'cuda' })).device.value, 'cuda');
+});
+
+test('a size is bytes, or text with a unit, wherever it is written', async (t) => {
+  const keep = async (...args: [toml: string | null, environment?: Record<string, string>]): Promise<unknown> =>
+    (await configure(t, ...args)).keepBytes.value;
+  t.is(await keep(null), 10e9);
+  t.is(await keep('keepBytes = 1000\n'), 1000);
+  t.is(await keep('keepBytes = "20GB"\n'), 20e9);
+  t.is(await keep('keepBytes = 1\n', { TAPESTRY_KEEP_BYTES: '1.5 MB' }), 1.5e6);
+  const flagged = await configure(t, null, { TAPESTRY_KEEP_BYTES: '1' }, { keepBytes: 7 });
+  t.deepEqual(flagged.keepBytes, { value: 7, origin: 'flag', from: '--keep' });
 });
 
 test('lists in the environment are split', async (t) => {
@@ -61,6 +80,7 @@ const refused: [title: string, code: string, key: string, toml: string, environm
   ['text for the port', 'config-wrong-type', 'port', 'port = "4731"\n', {}],
   ['a port beyond 65535', 'config-out-of-range', 'port', 'port = 65536\n', {}],
   ['no thread at all', 'config-out-of-range', 'threads', 'threads = 0\n', {}],
+  ['a device that there is none of', 'config-out-of-range', 'device', 'device = "gpu"\n', {}],
   ['a word for the port in the environment', 'config-wrong-type', 'port', '', { TAPESTRY_PORT: 'any' }],
 ];
 

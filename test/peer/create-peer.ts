@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -8,6 +8,8 @@ import { createPeer } from '../../src/peer/create-peer.ts';
 import { fetchManifest } from '../../src/peer/fetch-manifest.ts';
 import { createNetworkFolder } from '../../src/peer/network-folder.ts';
 import type { Peer, PeerEvent, PeerInit } from '../../src/peer/peer.ts';
+import { recentBases } from '../../src/peer/retention-keeper.ts';
+import { SqliteStore } from '../../src/peer/storage/sqlite-store.ts';
 import { verifyHome } from '../../src/peer/verify-home.ts';
 import { TapestryError } from '../../src/protocol/errors.ts';
 import { toHex } from '../../src/protocol/hex.ts';
@@ -43,7 +45,8 @@ async function createBench(t: ExecutionContext, network: SmallNetwork, index: nu
     threads: 1,
     untilRound: 2,
     onEvent: (event) => events.push(event),
-    device: 'cpu',
+    device: { kind: 'cpu' },
+    keepBytes: 10e9,
   };
   const make = async (changes: Partial<PeerInit> = {}): Promise<Peer> => {
     const peer = await createPeer({ ...init, ...changes });
@@ -105,6 +108,32 @@ test.serial('a peer alone goes on where it was stopped', async (t) => {
   await second.stop();
   t.like(await verifyHome(bench.folder), { valid: true, rounds: 3, recomputedRounds: 3 });
   t.deepEqual((await readdir(join(bench.folder, 'training'))).sort(), ['3.error-feedback', '3.moments']);
+});
+
+test.serial('a peer with little room goes on, stays within it, and what is left can be recomputed', async (t) => {
+  const bench = await createBench(t, small(1), 0);
+  const keepBytes = 150_000;
+  const peer = await bench.make({ untilRound: 40, keepBytes });
+  await peer.start();
+  const { root } = await peer.done;
+  await peer.stop();
+  const store = new SqliteStore(join(bench.folder, 'peer.sqlite'), { readOnly: true });
+  const rows = store.roundSizes(1).reduce((sum, { rowBytes }) => sum + rowBytes, 0);
+  t.deepEqual(store.evidenceMessages(1), []);
+  store.close();
+  const blobs = join(bench.folder, 'blobs');
+  const sizes = await Promise.all((await readdir(blobs)).map(async (name) => (await stat(join(blobs, name))).size));
+  const baseBytes = Math.max(...sizes);
+  const old = sizes.reduce((sum, size) => sum + size, rows) - recentBases * baseBytes;
+  t.true(old <= keepBytes + 6000, `${old} bytes, the last round included`);
+  t.true(sizes.filter((size) => size === baseBytes).length > recentBases, 'a base starts what is kept');
+  const verdict = await verifyHome(bench.folder);
+  t.like(verdict, { valid: true, rounds: 40, root });
+  t.true(verdict.recomputedRounds >= 10 && verdict.recomputedRounds < 30, `${verdict.recomputedRounds} rounds`);
+  t.deepEqual(
+    bench.events.filter(({ event }) => event === 'warning'),
+    [],
+  );
 });
 
 test.serial('one process for each home, and the home is free again after a failure', async (t) => {

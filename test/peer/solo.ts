@@ -9,6 +9,8 @@ import { makeTemporaryFolder } from '../helpers/temporary-folder.ts';
 const { manifest } = createSmallNetwork(3, [['inner.steps', '5']]);
 const init: SoloInit = {
   manifest,
+  networkFolder: '/nowhere',
+  device: { kind: 'cpu' },
   data: { kind: 'starter', kindIndex: 0 },
   threads: 1,
   rounds: 6,

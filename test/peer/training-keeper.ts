@@ -33,6 +33,10 @@ class FakeTrainer implements Trainer {
     throw new Error('not asked for');
   }
 
+  async advance(): Promise<never> {
+    throw new Error('not asked for');
+  }
+
   async evaluate(): Promise<never> {
     throw new Error('not asked for');
   }
@@ -47,7 +51,7 @@ class FakeTrainer implements Trainer {
     for (const file of Object.values(paths)) await writeFile(file, file);
     options.onProgress?.(7, 7, 2.5);
     const workRoot = fromHex(madeUp(`work ${request.round}`));
-    return { ...paths, workRoot, losses: [], tokens: 112, trainMs: 12.6, totalMs: 20 };
+    return { ...paths, workRoot, losses: [], device: 'cuda' as const, tokens: 112, trainMs: 12.6, totalMs: 20 };
   }
 }
 
@@ -125,6 +129,7 @@ test('a round is trained from its own place in the schedule and the data', async
   t.like(row, {
     workRoot: madeUp('work 4'),
     tokens: 112,
+    device: 'cuda',
     momentsFile: '4.moments',
     errorFeedbackFile: '4.error-feedback',
   });

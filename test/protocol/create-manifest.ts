@@ -35,6 +35,41 @@ test('settings that only fit together are checked together', (t) => {
   t.throws(() => createExampleManifest(4, { overrides: overrides.slice(0, 1) }), { instanceOf: TapestryError });
 });
 
+test("a given model takes the place of the preset's, and sequences are cut to what it can read", (t) => {
+  const model = { ...presets.micro.model, contextLength: 48, tiedEmbeddings: false, dim: 64 };
+  const initialBase = { kind: 'checkpoint', root: '55'.repeat(32) } as const;
+  const manifest = createExampleManifest(4, { model, initialBase });
+  t.deepEqual(manifest.model, model);
+  t.deepEqual(manifest.initialBase, initialBase);
+  t.is(manifest.inner.sequenceLength, 48);
+  t.is(manifest.inner.learningRate, presets.nano.learningRate);
+  const long = createExampleManifest(4, { model: { ...model, contextLength: 4096 } });
+  t.is(long.inner.sequenceLength, presets.nano.sequenceLength);
+});
+
+test('true and false are read where they belong, and nothing else is', (t) => {
+  const untied = applySetting(createExampleManifest(), 'model.tiedEmbeddings', 'false');
+  t.is(untied.model.tiedEmbeddings, false);
+  t.deepEqual(applySetting(untied, 'model.tiedEmbeddings', 'true'), createExampleManifest());
+  for (const text of ['0', 'no', '', 'False']) {
+    const error = t.throws(() => applySetting(untied, 'model.tiedEmbeddings', text), { instanceOf: TapestryError });
+    t.is(error.code, 'setting-wrong-type', text);
+  }
+});
+
+test('a tokenizer and a checkpoint can be set by their hashes', (t) => {
+  const overrides: [string, string][] = [
+    ['tokenizer.kind', 'huggingface'],
+    ['tokenizer.hash', '44'.repeat(32)],
+    ['initialBase.kind', 'checkpoint'],
+    ['initialBase.root', '55'.repeat(32)],
+  ];
+  const manifest = createExampleManifest(4, { overrides });
+  t.deepEqual(manifest.tokenizer, { kind: 'huggingface', hash: '44'.repeat(32) });
+  t.deepEqual(manifest.initialBase, { kind: 'checkpoint', root: '55'.repeat(32) });
+  t.throws(() => createExampleManifest(4, { overrides: overrides.slice(0, 1) }), { instanceOf: TapestryError });
+});
+
 test('a setting changes one value and nothing else', (t) => {
   const manifest = createExampleManifest();
   const changed = applySetting(manifest, 'compressor.topK', '64');

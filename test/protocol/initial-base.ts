@@ -60,3 +60,13 @@ test('another seed and another tensor give other numbers', (t) => {
     tensor(base, 'model.layers.0.self_attn.v_proj.weight'),
   );
 });
+
+test('an output matrix of its own is drawn like every other matrix, and the rest stays the same', (t) => {
+  const untied = { ...model, tiedEmbeddings: false };
+  const base = computeInitialBase(untied, seed);
+  const last = computeModelLayout(untied).tensors.at(-1)!;
+  t.deepEqual([last.name, last.shape, last.offset], ['lm_head.weight', [model.vocabSize, model.dim], layout.length]);
+  const { mean, deviation } = moments(base.subarray(last.offset));
+  t.true(Math.abs(mean) < 1e-3 && Math.abs(deviation - 0.02) < 1e-3, `${mean} ${deviation}`);
+  t.deepEqual(base.subarray(0, layout.length), computeInitialBase(model, seed));
+});

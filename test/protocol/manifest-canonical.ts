@@ -32,6 +32,21 @@ test('seed, hash and keys are byte strings', (t) => {
   t.deepEqual((value.voters as Record<string, unknown>[])[2]!.key, new Uint8Array(32).fill(2));
 });
 
+test('hash and root of a checkpoint are byte strings, and come back', (t) => {
+  const [hash, root] = ['44'.repeat(32), '55'.repeat(32)];
+  const given = createExampleManifest(4, {
+    tokenizer: { kind: 'huggingface', hash },
+    initialBase: { kind: 'checkpoint', root },
+  });
+  const encoded = encodeManifest(given);
+  const value = decode<Record<string, unknown>>(encoded);
+  t.deepEqual(value.tokenizer, { kind: 'huggingface', hash: new Uint8Array(32).fill(0x44) });
+  t.deepEqual(value.initialBase, { kind: 'checkpoint', root: new Uint8Array(32).fill(0x55) });
+  t.deepEqual(decodeManifest(encoded), { outcome: 'accept', value: given });
+  const texts = encode({ ...value, initialBase: { kind: 'checkpoint', root } });
+  t.like(decodeManifest(texts), { outcome: 'reject', reason: 'not-canonical' });
+});
+
 test('the network id is the domain-separated hash of the bytes', (t) => {
   const expected = createHash('sha256').update('tapestry/manifest/v1\0').update(bytes).digest();
   t.deepEqual(Buffer.from(computeNetworkId(manifest)), expected);

@@ -1,11 +1,23 @@
 import test from 'ava';
 import { TapestryError } from '../../src/protocol/errors.ts';
 import { formatManifest, parseManifest } from '../../src/protocol/manifest-toml.ts';
+import { presets } from '../../src/protocol/presets.ts';
 import { createExampleManifest } from '../helpers/example-manifest.ts';
 
 test('what is written reads back to the same manifest', (t) => {
   const manifest = createExampleManifest(3, { name: 'Læsekreds 2.0' });
   t.deepEqual(parseManifest(formatManifest(manifest), 'net.toml'), manifest);
+});
+
+test('a checkpoint and a tokenizer of its own are written and read back', (t) => {
+  const manifest = createExampleManifest(3, {
+    model: { ...presets.nano.model, vocabSize: 1000, tiedEmbeddings: false },
+    tokenizer: { kind: 'huggingface', hash: '44'.repeat(32) },
+    initialBase: { kind: 'checkpoint', root: '55'.repeat(32) },
+  });
+  const text = formatManifest(manifest);
+  t.regex(text, /^tiedEmbeddings = false # /m);
+  t.deepEqual(parseManifest(text, 'net.toml'), manifest);
 });
 
 test('every field is written with its meaning', (t) => {

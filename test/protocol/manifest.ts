@@ -25,11 +25,11 @@ test('a preset fills a valid manifest, and checking it again changes nothing', (
 });
 
 test('left out tables and fields take their defaults', (t) => {
-  const { outer, round, aggregation, tokenizer, ...rest } = createExampleManifest();
+  const { outer, round, aggregation, tokenizer, initialBase, ...rest } = createExampleManifest();
   const short = { ...rest, compressor: { topK: 256 }, heldOut: { hash: '22'.repeat(32) } };
   t.deepEqual(checkManifest(short, 'short'), createExampleManifest());
   t.is(outer.learningRate + round.trainDeadlineMs + aggregation.openSharePermille, 60_251);
-  t.is(tokenizer.kind, 'bytes');
+  t.deepEqual([tokenizer, initialBase, rest.model.tiedEmbeddings], [{ kind: 'bytes' }, { kind: 'seed' }, true]);
 });
 
 test('voters are sorted by member, whatever order they were written in', (t) => {
@@ -45,6 +45,8 @@ test('every field has a meaning to show', (t) => {
   }
   t.true(manifestKeys.includes('compressor.topK'));
 });
+
+const hash = '44'.repeat(32);
 
 const refused: [title: string, code: string, key: string, changes: Changes][] = [
   ['an unknown key', 'manifest-unknown-key', 'inner.stepz', { inner: { stepz: 3 } }],
@@ -75,6 +77,23 @@ const refused: [title: string, code: string, key: string, changes: Changes][] = 
   ['an odd head width', 'manifest-inconsistent', 'model.heads', { model: { dim: 20, heads: 4 } }],
   ['key-value heads that do not divide the heads', 'manifest-inconsistent', 'model.kvHeads', { model: { kvHeads: 3 } }],
   ['another vocabulary than bytes', 'manifest-inconsistent', 'model.vocabSize', { model: { vocabSize: 257 } }],
+  ['bytes with the hash of a tokenizer', 'manifest-inconsistent', 'tokenizer.hash', { tokenizer: { hash } }],
+  ['a tokenizer without its hash', 'manifest-inconsistent', 'tokenizer.hash', { tokenizer: { kind: 'huggingface' } }],
+  ['an unknown tokenizer', 'manifest-out-of-range', 'tokenizer.kind', { tokenizer: { kind: 'words' } }],
+  ['a seed with the root of a base', 'manifest-inconsistent', 'initialBase.root', { initialBase: { root: hash } }],
+  [
+    'a checkpoint without its root',
+    'manifest-inconsistent',
+    'initialBase.root',
+    { initialBase: { kind: 'checkpoint' } },
+  ],
+  [
+    'the root of a base that is too short',
+    'manifest-out-of-range',
+    'initialBase.root',
+    { initialBase: { kind: 'checkpoint', root: '44' } },
+  ],
+  ['a number for a truth', 'manifest-wrong-type', 'model.tiedEmbeddings', { model: { tiedEmbeddings: 1 } }],
   ['too many parameters', 'manifest-inconsistent', 'model', { model: { dim: 65_536, heads: 64, layers: 512 } }],
   ['sequences beyond the context', 'manifest-inconsistent', 'inner.sequenceLength', { inner: { sequenceLength: 65 } }],
   ['a warm-up beyond the horizon', 'manifest-inconsistent', 'inner.warmupSteps', { inner: { warmupSteps: 61 } }],
@@ -114,6 +133,13 @@ test('the refusal of two voters gives its reason', (t) => {
 test('a misspelt key is recognised', (t) => {
   const error = t.throws(() => checkManifest(change({ compressor: { topk: 3 } }), 'net.toml'));
   t.true(error.message.includes('perhaps "compressor.topK"'));
+});
+
+test('any vocabulary goes with a tokenizer of its own', (t) => {
+  const changes = { tokenizer: { kind: 'huggingface', hash }, model: { vocabSize: 50_257, tiedEmbeddings: false } };
+  const manifest = checkManifest(change(changes), 'net.toml');
+  t.deepEqual(manifest.tokenizer, { kind: 'huggingface', hash });
+  t.is(manifest.model.vocabSize, 50_257);
 });
 
 test('minus zero is zero', (t) => {

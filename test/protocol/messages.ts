@@ -28,6 +28,7 @@ const contribution: ContributionMessage = {
   salt: madeUp('salt'),
   innerSteps: 10,
   tokens: 2560,
+  device: 'cpu',
 };
 const messages: Readonly<Record<MessageType, Message>> = {
   training: { ...header, type: 'training' },

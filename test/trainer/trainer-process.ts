@@ -23,6 +23,8 @@ test('ends by itself when the peer is gone, in the middle of a round', async (t)
     init: {
       ...smallBatch,
       model: smallModel,
+      tokenizer: { kind: 'bytes' },
+      device: { kind: 'cpu' },
       threads: 1,
       inner: smallInner,
       compressor: { chunkLength: 4096, topK: 256, errorFeedback: 0.95 },

@@ -7,10 +7,13 @@ import { computeInitialBase } from '../../src/protocol/initial-base.ts';
 import { computeModelLayout } from '../../src/protocol/model.ts';
 import { computeBatch } from '../../src/trainer/data/compute-batch.ts';
 import { loadTrainingData } from '../../src/trainer/data/load-data.ts';
+import { packData } from '../../src/trainer/data/pack-data.ts';
+import { loadTokenizer } from '../../src/trainer/tokenizer/tokenizer.ts';
 import { createTrainer, type Trainer } from '../../src/trainer/trainer.ts';
 import type { TrainerInit, TrainRequest } from '../../src/trainer/trainer-types.ts';
 import { TrainingSession } from '../../src/trainer/training-session.ts';
 import { readMoments, readVector, writeVector } from '../../src/trainer/vector-file.ts';
+import { writeLetterTokenizer } from './helpers/letter-tokenizer.ts';
 import { createScalars, createState, smallBatch, smallInner, smallModel } from './helpers/small-model.ts';
 
 const { length } = computeModelLayout(smallModel);
@@ -18,6 +21,8 @@ const compressor = { chunkLength: 4096, topK: 256, errorFeedback: 0.95 };
 const init: TrainerInit = {
   ...smallBatch,
   model: smallModel,
+  tokenizer: { kind: 'bytes' },
+  device: { kind: 'cpu' },
   threads: 1,
   inner: smallInner,
   compressor,
@@ -89,9 +94,9 @@ test.serial('the same round gives the same bytes, another seed others', async (t
 });
 
 test.serial('a round is the steps of one session over the batches of its seed', async (t) => {
-  const { training } = await loadTrainingData(init.data, 17);
+  const { training } = await loadTrainingData(init.data, await loadTokenizer(init.tokenizer), 17);
   const { dataSeed } = createRequest('expected');
-  const batches = Array.from({ length: 12 }, (_, step) => [...computeBatch(training, dataSeed, step, init)]);
+  const batches = Array.from({ length: 12 }, (_, step) => [...computeBatch(training.stream, dataSeed, step, init)]);
   const state = createState();
   const session = await TrainingSession.create(init);
   const { losses } = await session.run(state, Int32Array.from(batches.flat()), createScalars(0, 12));
@@ -107,6 +112,26 @@ test.serial('a round is the steps of one session over the batches of its seed', 
   const { first, second } = await readMoments(result.momentsPath, length);
   t.deepEqual(first, state.firstMoments);
   t.deepEqual(second, state.secondMoments);
+});
+
+test.serial('steps alone go where the steps of a round go, in one part or in two', async (t) => {
+  const { errorFeedbackPath, momentsPath } = await trainer.train(createRequest('round'));
+  const base = await readVector(basePath, length);
+  const local = (await readVector(errorFeedbackPath, length)).map((value, i) => base[i]! - value);
+  const { dataSeed, outputDirectory } = createRequest('alone');
+  const start = { parametersPath: basePath, momentsPath: null, firstStep: 0, dataSeed, outputDirectory };
+  const whole = await trainer.advance({ ...start, steps: 12, name: 'whole' });
+  const first = await trainer.advance({ ...start, steps: 7, name: 'first' });
+  const second = await trainer.advance({ ...start, ...first, firstStep: 7, steps: 5, name: 'second' });
+  for (const result of [whole, second]) {
+    // The base less what was accumulated is rounded once more than the parameters themselves.
+    const parameters = await readVector(result.parametersPath, length);
+    t.true(parameters.every((value, i) => Math.abs(value - local[i]!) < 1e-7));
+    t.deepEqual(await readFile(result.momentsPath), await readFile(momentsPath));
+  }
+  t.deepEqual(await readFile(second.parametersPath), await readFile(whole.parametersPath));
+  t.deepEqual([...first.losses, ...second.losses], [...whole.losses]);
+  t.is(whole.tokens, 12 * 4 * 16);
 });
 
 test.serial('two rounds that hand on the moments are the steps of one', async (t) => {
@@ -232,33 +257,70 @@ test.serial('missing and damaged files arrive as errors that name them', async (
   });
 });
 
-test.serial('own text is trained on, a part of it validates, and bad text is named by start', async (t) => {
-  const path = join(folder, 'own.txt');
-  await writeFile(path, 'All work and no play makes Jack a dull boy.\n'.repeat(400));
-  const own = createTrainer({
-    ...init,
-    data: { kind: 'path', paths: [path] },
-    heldOut: { kind: 'path', paths: [path] },
-  });
+/** A trainer on a file of this text, packed; the held-out text stays the shared one. */
+async function createOwnTrainer(name: string, text: string, more: Partial<TrainerInit> = {}): Promise<Trainer> {
+  const path = join(folder, `${name}.txt`);
+  await writeFile(path, text);
+  const pack = join(folder, `${name}-pack`);
+  await packData({ paths: [path], folder: pack, tokenizer: more.tokenizer ?? init.tokenizer });
+  return createTrainer({ ...init, ...more, data: { kind: 'pack', folder: pack } });
+}
+
+const proverb = 'All work and no play makes Jack a dull boy.\n'.repeat(400);
+
+test.serial('own text is trained on, a part of it validates, and too little text is named by start', async (t) => {
+  const own = await createOwnTrainer('own', proverb);
   t.deepEqual(await own.start(), { warnings: [] });
   const { losses } = await own.train(createRequest('own'));
   t.true(losses[11]! < losses[0]!);
-  const shared = await own.evaluate(basePath);
-  t.is(shared.perKind[0]!.kind, 'own.txt');
   t.is((await own.evaluate(basePath, { heldOut: 'own' })).perKind[0]!.kind, 'own');
   await own.stop();
 
-  await writeFile(path, 'Seventeen bytes, and a few more.');
-  const few = createTrainer({ ...init, data: { kind: 'path', paths: [path] } });
+  const few = await createOwnTrainer('few', 'Seventeen bytes, and a few more.');
   await t.throwsAsync(few.evaluate(basePath, { heldOut: 'own' }), { code: 'held-out-too-small' });
   await few.stop();
 
-  await writeFile(path, 'short');
-  const short = createTrainer({ ...init, data: { kind: 'path', paths: [path] } });
-  await t.throwsAsync(short.start(), { code: 'data-too-small', message: /own\.txt/ });
+  const short = await createOwnTrainer('short', 'short');
+  await t.throwsAsync(short.start(), { code: 'data-too-small', message: /short-pack/ });
   await t.throwsAsync(short.train(createRequest('short')), { code: 'data-too-small' });
   await short.stop();
-  const missing = createTrainer({ ...init, data: { kind: 'path', paths: [join(folder, 'absent')] } });
-  await t.throwsAsync(missing.start(), { code: 'data-missing' });
+  const missing = createTrainer({ ...init, data: { kind: 'pack', folder: join(folder, 'absent') } });
+  await t.throwsAsync(missing.start(), { code: 'pack-missing' });
   await missing.stop();
+});
+
+test.serial('with another tokenizer losses are still per byte, of the starter corpus and of own text', async (t) => {
+  const path = join(folder, 'tokenizer.json');
+  await writeLetterTokenizer(path, 300);
+  const model = { ...smallModel, vocabSize: 300 };
+  const wideBase = join(folder, 'wide-base');
+  await writeVector(wideBase, computeInitialBase(model, new Uint8Array(32)));
+  const tokenizer = { kind: 'huggingface', path } as const;
+  const letters = await loadTokenizer(tokenizer);
+  const ratio = letters.encode(Buffer.from(proverb)).length / proverb.length;
+  t.true(ratio > 0.5 && ratio < 0.98, `${ratio}`);
+  const own = await createOwnTrainer('letters', proverb, { tokenizer, model });
+  const { perKind } = await own.evaluate(wideBase, { heldOut: 'own' });
+  // An untrained model finds all tokens equally likely.
+  t.true(Math.abs(perKind[0]!.loss - Math.log(300) * ratio) < 0.05, `${perKind[0]!.loss}`);
+  t.is(Math.round(perKind[0]!.bytes * ratio) % 16, 0);
+  const { losses } = await own.train(createRequest('letters', { basePath: wideBase }));
+  t.true(Math.abs(losses[0]! - Math.log(300) * ratio) < 0.05, `${losses[0]}`);
+  const shared = await own.evaluate(wideBase, { sequencesPerKind: 6 });
+  t.true(shared.mean > 4 && shared.mean < Math.log(300) - 0.2, `${shared.mean}`);
+  await own.stop();
+});
+
+test.serial("a tokenizer that is not the model's or not the pack's is refused", async (t) => {
+  const path = join(folder, 'tokenizer.json');
+  await writeLetterTokenizer(path, 300);
+  const tokenizer = { kind: 'huggingface', path } as const;
+  const wide = createTrainer({ ...init, tokenizer });
+  await t.throwsAsync(wide.start(), { code: 'tokenizer-vocabulary', message: /300 tokens, the model 256/ });
+  await wide.stop();
+  await (await createOwnTrainer('mixed', proverb)).stop();
+  const data = { kind: 'pack', folder: join(folder, 'mixed-pack') } as const;
+  const mixed = createTrainer({ ...init, tokenizer, model: { ...smallModel, vocabSize: 300 }, data });
+  await t.throwsAsync(mixed.start(), { code: 'pack-tokenizer', message: /mixed-pack/ });
+  await mixed.stop();
 });

@@ -10,7 +10,8 @@ import { TrainingSession, tensorViews } from '../../src/trainer/training-session
 import { createNumbers, relativeDistance } from './helpers/numbers.ts';
 import { createScalars, createState, smallBatch, smallInner, smallModel } from './helpers/small-model.ts';
 
-const init = { ...smallBatch, model: smallModel, inner: smallInner, threads: 1 };
+const init = { ...smallBatch, model: smallModel, inner: smallInner, threads: 1, device: { kind: 'cpu' } } as const;
+const wholeBatch = { microBatches: 1, attentionBlocks: 1, embeddingGradient: 'scatter' } as const;
 const sequenceSize = smallBatch.batchSize * (smallBatch.sequenceLength + 1);
 
 function randomTokens(steps: number): Int32Array {
@@ -45,7 +46,14 @@ test('one thread and two give the same bits', async (t) => {
   );
   const states = [];
   for (const threads of [1, 2]) {
-    const session = await TrainingSession.create({ model, batchSize, sequenceLength, inner: smallInner, threads });
+    const session = await TrainingSession.create({
+      model,
+      batchSize,
+      sequenceLength,
+      inner: smallInner,
+      threads,
+      device: { kind: 'cpu' },
+    });
     const parameters = computeInitialBase(model, new Uint8Array(32));
     const zero = (): Float32Array => new Float32Array(parameters.length);
     const state = { parameters, firstMoments: zero(), secondMoments: zero() };
@@ -65,13 +73,16 @@ test('writing the results over the inputs changes no bit', async (t) => {
   await session.run(inPlace, tokens, scalars);
   await session.release();
 
-  const plain = await createSession(encodeTrainingGraph(smallModel, smallBatch, smallInner), 1);
+  const plain = await createSession(encodeTrainingGraph(smallModel, smallBatch, smallInner, wholeBatch), {
+    threads: 1,
+    device: { kind: 'cpu' },
+  });
   const state = createState();
   const results = await plain.run({
     ...tensorViews(layout, state.parameters),
     ...tensorViews(layout, state.firstMoments, 'm.'),
     ...tensorViews(layout, state.secondMoments, 'v.'),
-    tokens: new Tensor('int32', tokens, [3, smallBatch.batchSize, smallBatch.sequenceLength + 1]),
+    tokens: new Tensor('int32', tokens, [3, 1, smallBatch.batchSize, smallBatch.sequenceLength + 1]),
     scalars: new Tensor('float32', scalars, [3, 3]),
     steps: new Tensor('int64', BigInt64Array.of(3n), []),
   });
@@ -82,6 +93,25 @@ test('writing the results over the inputs changes no bit', async (t) => {
   await plain.release();
 });
 
+for (const microBatches of [2, 4]) {
+  test(`${microBatches} micro-batches change the steps by rounding alone`, async (t) => {
+    const tokens = randomTokens(3);
+    const start = createState().parameters;
+    const results = [];
+    for (const count of [1, microBatches]) {
+      const session = await TrainingSession.create({ ...init, plan: { microBatches: count } });
+      const state = createState();
+      const report = await session.run(state, tokens, createScalars(0, 3));
+      await session.release();
+      results.push({ update: state.parameters.map((value, i) => value - start[i]!), report });
+    }
+    const [whole, cut] = results as [(typeof results)[0], (typeof results)[0]];
+    t.true(relativeDistance(cut.update, whole.update) < 2e-5);
+    t.true(relativeDistance(cut.report.losses, whole.report.losses) < 1e-6);
+    t.true(relativeDistance(cut.report.gradientNorms, whole.report.gradientNorms) < 1e-6);
+  });
+}
+
 test('the update is that of bias-corrected AdamW with clipping, and norms do not decay', async (t) => {
   const layout = computeModelLayout(smallModel);
   const steps = 3;
@@ -91,7 +121,10 @@ test('the update is that of bias-corrected AdamW with clipping, and norms do not
   const report = await session.run(state, tokens, createScalars(0, steps));
   await session.release();
 
-  const gradient = await createSession(encodeGradientGraph(smallModel, smallBatch, 'float'), 1);
+  const gradient = await createSession(encodeGradientGraph(smallModel, smallBatch, 'float'), {
+    threads: 1,
+    device: { kind: 'cpu' },
+  });
   const start = createState().parameters;
   const theta = Float64Array.from(start);
   const m = new Float64Array(theta.length);

@@ -6,8 +6,12 @@ import type { Command } from 'commander';
 import type { Config } from '../../peer/config.ts';
 import { listNetworkFolders, openNetworkFolder } from '../../peer/network-folder.ts';
 import { TapestryError } from '../../protocol/errors.ts';
+import { parseDevice } from '../../trainer/device.ts';
+import type { CudaProbe } from '../../trainer/probe-cuda.ts';
 import { type CliContext, exitCodes, printerFor, printJson } from '../cli-context.ts';
 import { addPeerOptions, configure, type Execute, type PeerFlags } from '../command-options.ts';
+import { describeGpuReport, type GpuReport } from '../gpu/gpu-report.ts';
+import { describeDevice, resolveDevice } from '../resolve-device.ts';
 import { formatBytes } from '../ui/format.ts';
 import { chooseSymbols, supportsUnicode } from '../ui/symbols.ts';
 
@@ -20,6 +24,10 @@ export interface Finding {
   readonly remedy?: string;
 }
 
+interface DoctorFlags extends PeerFlags {
+  readonly gpu?: boolean;
+}
+
 const neededNode = 24;
 const wantedMemory = 1e9;
 const wantedDisk = 1e9;
@@ -28,10 +36,11 @@ const wantedDisk = 1e9;
 export function addDoctorCommand(program: Command, execute: Execute): void {
   addPeerOptions(program.command('doctor'))
     .description('check Node, memory, disk, port, identity and the training runtime; exit code 1 if one fails')
-    .action((flags: PeerFlags) => execute((context) => examine(context, flags)));
+    .option('--gpu', 'look at the GPU, its driver and every library it needs; exit code 1 if CUDA cannot be used')
+    .action((flags: DoctorFlags) => execute((context) => examine(withOneProbe(context), flags)));
 }
 
-async function examine(context: CliContext, flags: PeerFlags): Promise<number> {
+async function examine(context: CliContext, flags: DoctorFlags): Promise<number> {
   const config = await configure(context, flags);
   const home = config.home.value;
   const findings = [
@@ -42,9 +51,13 @@ async function examine(context: CliContext, flags: PeerFlags): Promise<number> {
     await attempt('identity', () => checkIdentity(home)),
     await attempt('networks', () => checkNetworks(home)),
     await attempt('training', checkTraining),
+    await attempt('device', () => checkDevice(context, config)),
   ];
+  const report = flags.gpu ? await makeGpuReport(context, config) : null;
+  if (report !== null) findings.push(checkGpu(report));
   const problems = findings.filter((finding) => finding.state === 'problem').length;
-  if (flags.json) printJson(context, { healthy: problems === 0, findings });
+  const gpu = report === null ? {} : { gpu: report };
+  if (flags.json) printJson(context, { healthy: problems === 0, findings, ...gpu });
   const print = printerFor(context, flags.json ?? false);
   const symbols = chooseSymbols(supportsUnicode(context.environment));
   const marks = { ok: symbols.done, warning: symbols.waiting, problem: symbols.lost };
@@ -52,6 +65,7 @@ async function examine(context: CliContext, flags: PeerFlags): Promise<number> {
     print(`${marks[state]} ${check.padEnd(9)} ${found}`);
     if (remedy !== undefined) print(`            ${remedy}`);
   }
+  for (const line of report === null ? [] : describeGpuReport(report)) print(line);
   return problems === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
@@ -133,7 +147,37 @@ async function checkTraining(): Promise<Finding> {
   const value = (name: string) => ({ name, type: 'float' as const, shape: [1] });
   const node = { opType: 'Identity', domain: '', inputs: ['x'], outputs: ['y'], attributes: {} };
   const graph = { name: 'probe', nodes: [node], initializers: [], inputs: [value('x')], outputs: [value('y')] };
-  const session = await createSession(encodeModel(graph), 1);
+  const session = await createSession(encodeModel(graph), { threads: 1, device: { kind: 'cpu' } });
   await session.release();
   return { check: 'training', state: 'ok', found: 'ONNX Runtime makes sessions on the CPU' };
+}
+
+/** The device that the configuration comes to on this machine. */
+async function checkDevice(context: CliContext, config: Config): Promise<Finding> {
+  const choice = await resolveDevice(context, config.device.value);
+  return { check: 'device', state: 'ok', found: describeDevice(choice).replace(/^device +/, '') };
+}
+
+async function makeGpuReport(context: CliContext, config: Config): Promise<GpuReport> {
+  const { collectGpuReport } = await import('../gpu/gpu-report.ts');
+  const { createGpuSources } = await import('../gpu/gpu-sources.ts');
+  const wish = parseDevice(config.device.value);
+  const probe = await context.modules.probeCuda(wish.kind === 'cuda' ? wish.index : 0);
+  return collectGpuReport(createGpuSources(context.environment, probe));
+}
+
+function checkGpu({ usable, probe: { index, problem } }: GpuReport): Finding {
+  if (usable) return { check: 'gpu', state: 'ok', found: `CUDA works on GPU ${index}` };
+  return { check: 'gpu', state: 'problem', found: problem!.message };
+}
+
+/** The same context, which tries each GPU only once. */
+function withOneProbe(context: CliContext): CliContext {
+  const probes = new Map<number, Promise<CudaProbe>>();
+  const probeCuda = (index: number): Promise<CudaProbe> => {
+    const probe = probes.get(index) ?? context.modules.probeCuda(index);
+    probes.set(index, probe);
+    return probe;
+  };
+  return { ...context, modules: { ...context.modules, probeCuda } };
 }

@@ -1,13 +1,9 @@
 /** `tapestry-peer` alone: goes on with the last network of this home, or founds a network of one. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { foundNetwork } from '../../peer/founding-blobs.ts';
 import type { Identity } from '../../peer/identity.ts';
-import {
-  createNetworkFolder,
-  listNetworkFolders,
-  type NetworkFolder,
-  openNetworkFolder,
-} from '../../peer/network-folder.ts';
+import { listNetworkFolders, type NetworkFolder, openNetworkFolder } from '../../peer/network-folder.ts';
 import { createManifest } from '../../protocol/create-manifest.ts';
 import { TapestryError } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
@@ -23,6 +19,7 @@ import {
   readCount,
 } from '../command-options.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
+import { readFounding, selectFounded } from '../read-founding.ts';
 import { runPeer } from '../run-peer.ts';
 
 interface StartFlags extends PeerFlags, NetworkFlags {
@@ -32,7 +29,7 @@ interface StartFlags extends PeerFlags, NetworkFlags {
 }
 
 /** What only a new network can take, as it is typed. */
-const foundingFlags = ['preset', 'set', 'seed', 'name', 'rounds'];
+const foundingFlags = ['preset', 'set', 'seed', 'model', 'name', 'rounds'];
 
 /** Declares the command. */
 export function addStartCommand(program: Command, execute: Execute): void {
@@ -62,8 +59,7 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
       { folder: last, flags: founding },
     );
   }
-  const network =
-    last === undefined ? await foundNetwork(context, home, identity, flags) : await openNetworkFolder(last);
+  const network = last === undefined ? await foundAlone(context, home, identity, flags) : await openNetworkFolder(last);
   const name = nameNetwork(network.manifest, network.networkId);
   printerFor(context, flags.json ?? false)(`${last === undefined ? 'Founded' : 'Going on with'} network ${name}`);
   return runPeer(context, {
@@ -79,12 +75,13 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
 }
 
 /** A network whose only voter is this peer. */
-async function foundNetwork(
+async function foundAlone(
   context: CliContext,
   home: string,
   identity: Identity,
-  { preset, name, rounds, seed, set }: StartFlags,
+  { preset, name, rounds, seed, model, set }: StartFlags,
 ): Promise<NetworkFolder> {
+  const founding = await readFounding(home, model);
   const manifest = createManifest(preset, {
     name,
     rounds,
@@ -92,6 +89,7 @@ async function foundNetwork(
     voters: [{ member: identity.peerId, key: toHex(identity.publicKey) }],
     heldOutHash: await context.modules.computeHeldOutHash(),
     overrides: set ?? [],
+    ...selectFounded(founding),
   });
-  return createNetworkFolder(home, manifest);
+  return foundNetwork(home, manifest, founding?.blobs ?? []);
 }

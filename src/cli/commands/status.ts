@@ -58,6 +58,7 @@ function describeNetwork({ name, pid, status }: NetworkStatus): string[] {
   const waits = waitingFor.length === 0 ? '' : `, waits for ${waitingFor.join(', ')}`;
   lines.push(
     `  peer           ${status.id}`,
+    `  device         ${status.device}`,
     `  round          ${status.round}, phase ${status.phase}${pid === null ? '' : waits}`,
     `  base           ${status.root}`,
     `  held-out loss  ${formatLoss(heldOutLoss.last, '-')} nats per byte, first ${formatLoss(heldOutLoss.first, '-')}`,

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { type CliContext, exitCodeOf, exitCodes, printerFor, printJson } from '../cli-context.ts';
-import { addNetworkOptions, type Execute, type NetworkFlags, readCount } from '../command-options.ts';
+import { addNetworkOptions, type Execute, type NetworkFlags, readCount, readDevice } from '../command-options.ts';
+import { describeDevice, resolveDevice } from '../resolve-device.ts';
 import { compareSolo } from '../testnet/compare-solo.ts';
 import { planTestnet, type TestnetPlan } from '../testnet/plan-testnet.ts';
 import { superviseTestnet } from '../testnet/supervise-testnet.ts';
@@ -14,6 +15,7 @@ interface TestnetFlags extends NetworkFlags {
   readonly rounds: number;
   readonly data?: readonly string[];
   readonly dir?: string;
+  readonly device: string;
   readonly compareSolo?: boolean;
   readonly json?: boolean;
 }
@@ -28,6 +30,7 @@ export function addTestnetCommand(program: Command, execute: Execute): void {
     .option('--rounds <number>', 'rounds to train', readCount(1, 1e6), 60)
     .option('--data <folder...>', 'folders or files of text; peer i takes number i mod their count')
     .option('--dir <folder>', 'where to keep it; an earlier testnet there goes on (default: a fresh folder)')
+    .option('--device <name>', 'what every peer trains on: auto, cpu, cuda or cuda:N', readDevice, 'cpu')
     .option('--compare-solo', 'then train the text of each peer alone, for comparison')
     .option('--json', 'print the result as one line of JSON on stdout; text for people goes to stderr')
     .action((flags: TestnetFlags) => {
@@ -45,8 +48,11 @@ function readPeers(text: string): number {
 async function runTestnet(context: CliContext, flags: TestnetFlags, typed: readonly string[]): Promise<number> {
   const json = flags.json ?? false;
   const print = printerFor(context, json);
-  const plan = await planTestnet(context, { ...flags, set: flags.set ?? [], data: flags.data ?? [], typed });
+  const choice = await resolveDevice(context, flags.device);
+  const { device } = choice;
+  const plan = await planTestnet(context, { ...flags, device, set: flags.set ?? [], data: flags.data ?? [], typed });
   print(`${plan.resumed ? 'Going on with' : 'Starting'} ${plan.peers.length} peers in ${plan.dir}`);
+  print(describeDevice(choice));
   const stream = json ? context.stderr : context.stdout;
   const view = createLiveView({ stream, environment: context.environment, nowMs: Date.now });
   const end = await superviseTestnet(context, plan, (state) => view.update(state)).finally(() => view.stop());

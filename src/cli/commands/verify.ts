@@ -58,8 +58,14 @@ export function compareHomes(homes: readonly HomeVerdict[]): VerifyReport {
   };
 }
 
+/** Rounds whose bodies are gone, or never were here, rest on the signatures of their voters. */
+function describeRounds(rounds: number, recomputed: number): string {
+  const rest = rounds === recomputed ? '' : `, ${rounds - recomputed} certified but not recomputed`;
+  return `valid, ${rounds} rounds, ${recomputed} of them recomputed${rest}`;
+}
+
 function printVerdict(verdict: HomeVerdict, print: Print): void {
   const { home, valid, rounds, recomputedRounds, root, problem } = verdict;
-  const judgement = valid ? `valid, ${rounds} rounds, ${recomputedRounds} of them recomputed` : `NOT valid: ${problem}`;
+  const judgement = valid ? describeRounds(rounds, recomputedRounds) : `NOT valid: ${problem}`;
   print(`${home}: ${judgement}${root === '' ? '' : `, base ${root.slice(0, 16)}`}`);
 }

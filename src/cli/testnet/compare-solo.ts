@@ -1,4 +1,6 @@
 /** Trains each peer's text alone for as many steps as the testnet did: what the shared base has to be better than. */
+
+import { locateNetwork } from '../../peer/network-folder.ts';
 import type { CliContext, Print } from '../cli-context.ts';
 import { formatLoss } from '../ui/format.ts';
 import type { TestnetPlan } from './plan-testnet.ts';
@@ -19,12 +21,15 @@ export async function compareSolo(
   const threads = Math.max(1, Math.floor(context.threads / atOnce));
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, { name, data }] = next;
+      const [index, { name, home, data }] = next;
       context.signal.throwIfAborted();
       print(`${name} trains alone for ${plan.rounds * plan.manifest.inner.steps} steps`);
       const { manifest, rounds } = plan;
       const { signal } = context;
-      const { mean } = await context.modules.runSolo({ manifest, data, threads, rounds, onEvent: () => {}, signal });
+      const networkFolder = locateNetwork(home, plan.networkId);
+      const choice = { data, threads, device: plan.device };
+      const init = { manifest, networkFolder, ...choice, rounds, onEvent: () => {}, signal };
+      const { mean } = await context.modules.runSolo(init);
       perPeer[index] = mean;
       print(`${name} alone: held-out loss ${formatLoss(mean, '-')}`);
     }

@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { PeerEvent } from '../../peer/peer.ts';
+import type { PeerData, PeerEvent } from '../../peer/peer.ts';
+import { formatDevice } from '../../trainer/device.ts';
 import type { CliContext } from '../cli-context.ts';
 import type { PlannedPeer, TestnetPlan } from './plan-testnet.ts';
 
@@ -58,14 +59,19 @@ export function startPeerProcess(
 }
 
 function describeArguments(plan: TestnetPlan, peer: PlannedPeer, bootstrap: readonly string[]): string[] {
-  const { data } = peer;
   return [
     ...['run', '--home', peer.home, '--network', plan.networkId, '--host', '127.0.0.1', '--port', '0'],
     ...['--threads', String(plan.threads), '--until-round', String(plan.rounds)],
-    ...(data.kind === 'path' ? ['--data', ...data.paths] : ['--starter-kind', String(data.kindIndex)]),
+    ...['--device', formatDevice(plan.device)],
+    ...describeData(peer.data),
     ...(bootstrap.length === 0 ? [] : ['--peers', ...bootstrap]),
     ...['--stay', '--stop-with-stdin', '--json'],
   ];
+}
+
+function describeData(data: PeerData): string[] {
+  if (data.kind === 'starter') return ['--starter-kind', String(data.kindIndex)];
+  return ['--data', ...(data.kind === 'path' ? data.paths : [data.folder])];
 }
 
 function readEvent(line: string): PeerEvent | null {

@@ -5,6 +5,8 @@
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { resolveHome } from '../../peer/config.ts';
+import { foundNetwork } from '../../peer/founding-blobs.ts';
 import type { Identity } from '../../peer/identity.ts';
 import { createNetworkFolder, locateNetwork, openNetworkFolder, writeWhole } from '../../peer/network-folder.ts';
 import type { PeerData } from '../../peer/peer.ts';
@@ -15,9 +17,11 @@ import { computeHash, encodeUint64 } from '../../protocol/hash.ts';
 import { fromHex, toHex } from '../../protocol/hex.ts';
 import type { Manifest } from '../../protocol/manifest.ts';
 import type { PresetName } from '../../protocol/presets.ts';
+import type { Device } from '../../trainer/device.ts';
 import { chooseData } from '../choose-data.ts';
 import type { CliContext } from '../cli-context.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
+import { readFounding, selectFounded } from '../read-founding.ts';
 
 /** What a person asked for. */
 export interface TestnetWishes {
@@ -27,7 +31,11 @@ export interface TestnetWishes {
   readonly set: readonly (readonly [key: string, value: string])[];
   readonly data: readonly string[];
   readonly seed?: string;
+  /** name of an imported model, or a folder: what the network starts from */
+  readonly model?: string;
   readonly dir?: string;
+  /** what each peer trains on */
+  readonly device: Device;
   /** options that were typed and not left at their default */
   readonly typed: readonly string[];
 }
@@ -52,6 +60,8 @@ export interface TestnetPlan {
   readonly peers: readonly PlannedPeer[];
   /** threads of each peer */
   readonly threads: number;
+  /** what each peer trains on */
+  readonly device: Device;
 }
 
 /** Content of `testnet.json`. */
@@ -64,7 +74,7 @@ interface TestnetRecord {
 }
 
 /** Options that a testnet keeps for ever. */
-const fixedOptions = ['peers', 'preset', 'set', 'data', 'seed'];
+const fixedOptions = ['peers', 'preset', 'set', 'data', 'seed', 'model'];
 
 /**
  * Makes a testnet in a fresh folder, or finds the one in `dir`.
@@ -94,13 +104,15 @@ export async function planTestnet(context: CliContext, wishes: TestnetWishes): P
   const peers = names.map((name, index) => {
     return { name, id: identities[index]!.peerId, home: join(dir, name), data: data[index]! };
   });
-  const common = { dir, rounds, peers, threads: Math.max(1, Math.floor(context.threads / count)) };
+  const threads = Math.max(1, Math.floor(context.threads / count));
+  const common = { dir, rounds, peers, threads, device: wishes.device };
   if (earlier !== null) {
     const { manifest, networkId } = await openNetworkFolder(locateNetwork(peers[0]!.home, earlier.network));
     for (const peer of peers) await createNetworkFolder(peer.home, manifest);
     await writeRecord(dir, { ...earlier, rounds });
     return { ...common, resumed: true, manifest, networkId };
   }
+  const founding = await readFounding(resolveHome(undefined, context.environment).value, wishes.model);
   const manifest = createManifest(wishes.preset, {
     name: 'testnet',
     rounds,
@@ -108,9 +120,10 @@ export async function planTestnet(context: CliContext, wishes: TestnetWishes): P
     voters: identities.map(({ publicKey }, index) => ({ member: names[index]!, key: toHex(publicKey) })),
     heldOutHash: await context.modules.computeHeldOutHash(),
     overrides: wishes.set,
+    ...selectFounded(founding),
   });
   let networkId = '';
-  for (const peer of peers) networkId = (await createNetworkFolder(peer.home, manifest)).networkId;
+  for (const peer of peers) networkId = (await foundNetwork(peer.home, manifest, founding?.blobs ?? [])).networkId;
   await writeRecord(dir, { version: 1, network: networkId, peers: count, rounds, data: paths });
   return { ...common, resumed: false, manifest, networkId };
 }

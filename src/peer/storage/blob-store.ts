@@ -179,10 +179,10 @@ export class BlobStore {
     return bytes;
   }
 
-  /** Removes a blob; one that is not here is no fault. */
-  async delete(root: string): Promise<void> {
+  /** Removes a blob; one that is not here is no fault. It is gone when this returns. */
+  delete(root: string): void {
     this.#leafLists.delete(root);
-    await rm(this.pathOf(root), { force: true });
+    rmSync(this.pathOf(root), { force: true });
   }
 
   /** Gives a finished file its name, durably. */

@@ -47,4 +47,12 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX addresses_by_time ON addresses (seen_at_ms);
   `,
+  `
+  -- Which rounds have which bodies: a file may go when no round needs it any more.
+  CREATE TABLE bodies (
+    round INTEGER NOT NULL, root BLOB NOT NULL,
+    PRIMARY KEY (round, root)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bodies_by_root ON bodies (root, round);
+  `,
 ];

@@ -5,12 +5,13 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { TapestryError } from '../../protocol/errors.ts';
-import { equalBytes, toHex } from '../../protocol/hex.ts';
+import { equalBytes, fromHex, toHex } from '../../protocol/hex.ts';
 import { describeSqliteError, openDatabase } from './open-database.ts';
 import type {
   CertifiedEntry,
   EquivocationEvidence,
   KnownAddress,
+  RoundSize,
   SentMessage,
   Store,
   StoredMessage,
@@ -153,6 +154,45 @@ export class SqliteStore implements Store {
 
   lastRound(): number | null {
     return this.#get<{ last: number | null }>('SELECT max(round) AS last FROM certified')?.last ?? null;
+  }
+
+  putBodies(round: number, roots: readonly string[]): void {
+    this.transaction(() => {
+      for (const root of roots)
+        this.#run('INSERT INTO bodies VALUES (?, ?) ON CONFLICT DO NOTHING', round, fromHex(root));
+    });
+  }
+
+  bodiesOf(first: number, before: number): string[] {
+    const sql = 'SELECT DISTINCT root FROM bodies WHERE round >= ? AND round < ?';
+    return this.#all<{ root: Uint8Array }>(sql, first, before).map(({ root }) => toHex(root));
+  }
+
+  needsBody(root: string, first: number): boolean {
+    return this.#get('SELECT 1 FROM bodies WHERE root = ? AND round >= ?', fromHex(root), first) !== undefined;
+  }
+
+  roundSizes(first: number): RoundSize[] {
+    return this.#all<RoundSize>(
+      `SELECT round, sum(bodies) AS bodies, sum(size) AS rowBytes FROM (
+         SELECT round, 0 AS bodies, length(envelope) AS size FROM messages WHERE round >= ?1
+         UNION ALL SELECT round, 0, length(envelope) FROM sent WHERE round >= ?1
+         UNION ALL SELECT round, 0, length(state) FROM agreement WHERE round >= ?1
+         UNION ALL SELECT round, 1, length(root) FROM bodies WHERE round >= ?1
+       ) GROUP BY round ORDER BY round`,
+      first,
+    );
+  }
+
+  forgetRounds(before: number): void {
+    this.transaction(() => {
+      this.#run('DELETE FROM certified_messages WHERE round < ?', before);
+      this.#run('DELETE FROM messages WHERE round < ?', before);
+      this.#run("DELETE FROM sent WHERE round < ? AND slot <> 'contribution'", before);
+      this.#run('DELETE FROM agreement WHERE round < ?', before);
+      this.#run('DELETE FROM training WHERE round < ? AND round < (SELECT max(round) FROM training)', before);
+      this.#run('DELETE FROM bodies WHERE round < ?', before);
+    });
   }
 
   putTraining(round: number, row: Uint8Array): void {

@@ -57,6 +57,15 @@ export interface TrainingRow {
   readonly row: Uint8Array;
 }
 
+/** What a certified round takes. */
+export interface RoundSize {
+  readonly round: number;
+  /** bodies noted for it */
+  readonly bodies: number;
+  /** bytes of its messages and of this peer's own notes */
+  readonly rowBytes: number;
+}
+
 /** Durable memory of a peer. Every method may throw TapestryError `store-closed` or `store-failed`. */
 export interface Store {
   getMeta(name: string): Uint8Array | string | null;
@@ -95,6 +104,20 @@ export interface Store {
   evidenceMessages(round: number): StoredMessage[];
   /** The highest certified round, or null. */
   lastRound(): number | null;
+
+  /** Notes which bodies a round has, by root (64 hex digits); ones noted already are left alone. */
+  putBodies(round: number, roots: readonly string[]): void;
+  /** Roots of the bodies of rounds `first` … `before` − 1, each once. */
+  bodiesOf(first: number, before: number): string[];
+  /** Whether a round from `first` on has this body. */
+  needsBody(root: string, first: number): boolean;
+  /** What each round from `first` on takes, ascending. */
+  roundSizes(first: number): RoundSize[];
+  /**
+   * Forgets of the rounds before `before` all that only their recomputation needs: messages, notes, bodies' names. The
+   * certified chain stays, and so do own contributions, proofs of equivocation and the last training row.
+   */
+  forgetRounds(before: number): void;
 
   /** Keeps the one training row of a round; a later call for the round replaces it. */
   putTraining(round: number, row: Uint8Array): void;

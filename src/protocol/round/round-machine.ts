@@ -322,9 +322,9 @@ export class RoundMachine {
     }
     this.#revealAtMs = nowMs;
     if (this.#sent.has('commit') && this.#work !== null) {
-      const { body, salt, tokens } = this.#work;
+      const { workRoot: _, ...work } = this.#work;
       const { state, innerSteps } = this.#init;
-      this.#say({ ...this.#header(), type: 'contribution', base: state.base, body, salt, innerSteps, tokens });
+      this.#say({ ...this.#header(), type: 'contribution', base: state.base, innerSteps, ...work });
     }
     this.#enter('reveal');
   }

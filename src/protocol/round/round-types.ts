@@ -3,7 +3,7 @@
  */
 import type { ChainRules, ChainState } from '../chain.ts';
 import type { SignedMessage } from '../envelope.ts';
-import type { Message } from '../messages.ts';
+import type { DeviceKind, Message } from '../messages.ts';
 import type { PrecommitSignature, Value, ValueContribution } from '../value.ts';
 import type { AgreementState } from './agreement.ts';
 
@@ -18,6 +18,7 @@ export interface TrainedWork {
   /** 32 random bytes, hex: nobody can guess the body from the commit */
   readonly salt: string;
   readonly tokens: number;
+  readonly device: DeviceKind;
 }
 
 /** What must survive a power cut, beside the messages that were sent. */

@@ -1,28 +1,29 @@
 /**
  * Which text an inner step trains on: a pure function of a seed and the step, so that any step can be run again.
- * The tokens are the bytes themselves. spec/trainer.md#batches
+ * spec/data.md#batches
  *
  * B = batch, T = tokens
  */
 import { computeHash, encodeUint64 } from '../../protocol/hash.ts';
 import type { BatchShape } from '../graph/decoder.ts';
+import type { TokenStream } from './token-stream.ts';
 
 const drawBytes = 6;
 const drawsPerHash = 5;
 
 /**
- * B windows of T + 1 bytes, drawn with replacement.
- * @param stream at least T + 1 bytes
+ * B windows of T + 1 tokens, drawn with replacement.
+ * @param stream at least T + 1 tokens
  * @param seed 32 bytes: one network and one peer
  * @param step global inner step, 0 or greater
  * @returns [B, T + 1], row-major
  */
-export function computeBatch(stream: Uint8Array, seed: Uint8Array, step: number, shape: BatchShape): Int32Array {
+export function computeBatch(stream: TokenStream, seed: Uint8Array, step: number, shape: BatchShape): Int32Array {
   const width = shape.sequenceLength + 1;
   const starts = computeBatchStarts(seed, step, shape.batchSize, stream.length - width + 1);
   const tokens = new Int32Array(shape.batchSize * width);
   for (const [row, start] of starts.entries()) {
-    tokens.set(stream.subarray(start, start + width), row * width);
+    stream.read(start, tokens.subarray(row * width, (row + 1) * width));
   }
   return tokens;
 }

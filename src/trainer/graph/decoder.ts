@@ -1,5 +1,5 @@
 /**
- * Llama-family decoder: token ids to logits, recorded on a tape. No dropout, no biases, tied embeddings.
+ * Llama-family decoder: token ids to logits, recorded on a tape. No dropout, no biases.
  * spec/model.md
  *
  * B = batch, T = tokens, D = dim, V = vocabulary size
@@ -22,6 +22,13 @@ export interface BatchShape {
   readonly sequenceLength: number;
 }
 
+/** Choices that change how the logits are computed, and not what they are. */
+export interface DecoderOptions {
+  /** rows of the embedding for tokens; the operator decides how its gradient is added up */
+  readonly embed?: (table: Value, tokens: Value) => Value;
+  readonly attentionBlocks?: number;
+}
+
 /** One graph input for every tensor of the layout, in its order, under its name. */
 export function parameterInputs(graph: GraphBuilder, model: ModelConfig, prefix = ''): Value[] {
   return computeModelLayout(model).tensors.map((slot: TensorSlot) =>
@@ -41,9 +48,11 @@ export function decoder(
   batch: BatchShape,
   parameters: readonly Value[],
   tokens: Value,
+  options: DecoderOptions = {},
 ): Value {
   const { heads, kvHeads, normEpsilon } = model;
   const headDim = model.dim / heads;
+  const { embed = (table, places) => embedding(tape, table, places), attentionBlocks } = options;
   const shape = { batch: batch.batchSize, tokens: batch.sequenceLength, heads, kvHeads, headDim };
   const table = computeRotaryTable(batch.sequenceLength, headDim, model.ropeTheta);
   const turn = (x: Value): Value => rotary(tape, x, batch.batchSize, table, headDim);
@@ -51,17 +60,18 @@ export function decoder(
   const take = (): Value => parameters[next++]!;
 
   const embeddings = take();
-  let x = embedding(tape, embeddings, tokens);
+  let x = embed(embeddings, tokens);
   for (let layer = 0; layer < model.layers; layer++) {
     const h = rmsNorm(tape, x, take(), normEpsilon);
     const q = turn(linear(tape, h, take()));
     const k = turn(linear(tape, h, take()));
     const v = linear(tape, h, take());
-    x = linear(tape, causalAttention(tape, q, k, v, shape), take(), x);
+    x = linear(tape, causalAttention(tape, q, k, v, shape, attentionBlocks), take(), x);
     const g = rmsNorm(tape, x, take(), normEpsilon);
     const gate = linear(tape, g, take());
     const up = linear(tape, g, take());
     x = linear(tape, swiglu(tape, gate, up), take(), x);
   }
-  return linear(tape, rmsNorm(tape, x, take(), normEpsilon), embeddings);
+  const y = rmsNorm(tape, x, take(), normEpsilon);
+  return linear(tape, y, model.tiedEmbeddings ? embeddings : take());
 }

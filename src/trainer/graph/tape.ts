@@ -30,10 +30,14 @@ export class Tape {
   /**
    * Lays out the gradient of `output` with respect to each of `inputs`.
    * @param seed gradient of the objective with respect to `output`, of its shape
+   * @param start sums that the gradients are added to, one for each of `inputs`; zero when not given
    * @returns one value for each of `inputs`, of its shape
    */
-  backward(output: Value, seed: Value, inputs: readonly Value[]): Value[] {
+  backward(output: Value, seed: Value, inputs: readonly Value[], start: readonly Value[] = []): Value[] {
     const sums = new Map<string, Value>([[output.name, seed]]);
+    for (const [at, sum] of start.entries()) {
+      sums.set(inputs[at]!.name, sum);
+    }
     const contribute = (input: Value, contribution: Contribution): void => {
       const sum = sums.get(input.name) ?? null;
       if (typeof contribution === 'function') {

@@ -8,9 +8,11 @@
 import type { ModelConfig } from '../../protocol/model.ts';
 import { encodeModel, type Value } from '../onnx/encode-model.ts';
 import { GraphBuilder, type RealType } from '../onnx/graph-builder.ts';
+import type { TrainingPlan } from '../training-plan.ts';
 import { adamw, clipFactor, globalNorm, type InnerOptimizerConfig, type Slot } from './adamw.ts';
 import { crossEntropy, tokenLosses } from './cross-entropy.ts';
-import { type BatchShape, decoder, parameterInputs } from './decoder.ts';
+import { type BatchShape, type DecoderOptions, decoder, parameterInputs } from './decoder.ts';
+import { distinctEmbedding, embedding, oneHotEmbedding } from './embedding.ts';
 import { Tape } from './tape.ts';
 
 /** Prefixes of the names of moment inputs and of outputs; what follows is the tensor's name in the layout. */
@@ -18,15 +20,22 @@ export const prefixes = { firstMoment: 'm.', secondMoment: 'v.', output: 'new.',
 
 /**
  * H steps of forward, backward, clip and AdamW.
- * Inputs: every parameter, its moments under `m.` and `v.`, `tokens` [H, B, T + 1] int32, `scalars` [H, 3]
- * (alpha, epsilon, decay), `steps` int64 = H. Outputs: `new.` + each of those, `losses` [H], `norms` [H].
+ * Inputs: every parameter, its moments under `m.` and `v.`, `tokens` [H, A, B / A, T + 1] int32 with A micro-batches,
+ * `scalars` [H, 3] (alpha, epsilon, decay), `steps` int64 = H, and for the embedding gradient `distinct` also `ids` and
+ * `ranks` [H, A, B·T / A] int32. Outputs: `new.` + each parameter and moment, `losses` [H], `norms` [H].
+ * spec/trainer.md#micro-batches
  */
-export function encodeTrainingGraph(model: ModelConfig, batch: BatchShape, config: InnerOptimizerConfig): Uint8Array {
+export function encodeTrainingGraph(
+  model: ModelConfig,
+  batch: BatchShape,
+  config: InnerOptimizerConfig,
+  plan: TrainingPlan,
+): Uint8Array {
   const outer = new GraphBuilder('float');
   const state = ['', prefixes.firstMoment, prefixes.secondMoment].flatMap((prefix) =>
     parameterInputs(outer, model, prefix),
   );
-  const tokens = outer.input('tokens', 'int32', ['H', batch.batchSize, batch.sequenceLength + 1]);
+  const batches = batchInputs(outer, batch, plan);
   const scalars = outer.input('scalars', 'float', ['H', 3]);
   const steps = outer.input('steps', 'int64', []);
 
@@ -37,10 +46,8 @@ export function encodeTrainingGraph(model: ModelConfig, batch: BatchShape, confi
   const first = parameterInputs(body, model, prefixes.firstMoment);
   const second = parameterInputs(body, model, prefixes.secondMoment);
 
-  const tape = new Tape(body);
-  const { inputs, targets } = split(body, body.node('Gather', [tokens, index], tokens.shape.slice(1), int32), batch);
-  const loss = crossEntropy(tape, decoder(tape, model, batch, parameters, inputs), targets);
-  const gradients = tape.backward(loss, body.constant([1]), parameters);
+  const part = { ...batch, batchSize: batch.batchSize / plan.microBatches };
+  const { loss, gradients } = accumulateGradients(body, model, part, parameters, takeRow(body, batches, index), plan);
   const norm = globalNorm(body, gradients);
   const factor = clipFactor(body, norm, config.clipNorm);
   const row = body.node('Gather', [scalars, index], [3]);
@@ -55,14 +62,107 @@ export function encodeTrainingGraph(model: ModelConfig, batch: BatchShape, confi
     ...slots.map((slot) => slot.firstMoment),
     ...slots.map((slot) => slot.secondMoment),
   ];
-  const stillGoing = body.node('Identity', [going], [], { type: 'bool' });
-  const made = Object.fromEntries([stillGoing, ...carried, loss, norm].map((value) => [`${value.name}.out`, value]));
-  const bodyGraph = body.finish('step', made);
+  const bodyGraph = body.finish('step', loopOutputs(body, going, [...carried, loss, norm]));
 
   const shapes = [...state.map((value) => value.shape), ['H'], ['H']];
   const results = outer.nodes('Loop', [steps, null, ...state], shapes, { attributes: { body: bodyGraph } });
   const names = [...state.map((value) => prefixes.output + value.name), 'losses', 'norms'];
   return encodeModel(outer.finish('train', byName(names, results)));
+}
+
+/** What the micro-batches of a step are read from; the leading axes are taken off one by one. */
+interface BatchValues {
+  readonly tokens: Value;
+  /** for the embedding gradient `distinct` alone */
+  readonly ids: Value | null;
+  readonly ranks: Value | null;
+}
+
+function batchInputs(graph: GraphBuilder, batch: BatchShape, plan: TrainingPlan): BatchValues {
+  const { microBatches } = plan;
+  const batchSize = batch.batchSize / microBatches;
+  const places = ['H', microBatches, batchSize * batch.sequenceLength];
+  const isDistinct = plan.embeddingGradient === 'distinct';
+  return {
+    tokens: graph.input('tokens', 'int32', ['H', microBatches, batchSize, batch.sequenceLength + 1]),
+    ids: isDistinct ? graph.input('ids', 'int32', places) : null,
+    ranks: isDistinct ? graph.input('ranks', 'int32', places) : null,
+  };
+}
+
+/** One entry of the first axis of each. */
+function takeRow(graph: GraphBuilder, { tokens, ids, ranks }: BatchValues, index: Value): BatchValues {
+  const take = (x: Value): Value => graph.node('Gather', [x, index], x.shape.slice(1), int32);
+  return { tokens: take(tokens), ids: ids && take(ids), ranks: ranks && take(ranks) };
+}
+
+/** Mean loss of a batch and its gradients, micro-batch after micro-batch in a Loop of their own. */
+function accumulateGradients(
+  graph: GraphBuilder,
+  model: ModelConfig,
+  part: BatchShape,
+  parameters: readonly Value[],
+  batches: BatchValues,
+  plan: TrainingPlan,
+): { loss: Value; gradients: Value[] } {
+  const { microBatches } = plan;
+  if (microBatches === 1) {
+    const only = takeRow(graph, batches, graph.integers([0], []));
+    return layGradients(graph, model, part, parameters, only, plan, 1, []);
+  }
+  const body = new GraphBuilder('float', 'micro.');
+  const index = body.input('index', 'int64', []);
+  const going = body.input('going', 'bool', []);
+  const lossSum = body.input('loss', 'float', []);
+  const sums = parameterInputs(body, model, 'sum.');
+  const own = takeRow(body, batches, index);
+  const { loss, gradients } = layGradients(body, model, part, parameters, own, plan, 1 / microBatches, sums);
+  const bodyGraph = body.finish('micro-batch', loopOutputs(body, going, [body.add(lossSum, loss), ...gradients]));
+  const zeros = [graph.constant([0]), ...parameters.map((parameter) => zerosLike(graph, parameter))];
+  const inputs = [graph.integers([microBatches], []), null, ...zeros];
+  const shapes = zeros.map((value) => value.shape);
+  const [loss_, ...rest] = graph.nodes('Loop', inputs, shapes, { attributes: { body: bodyGraph } }) as [
+    Value,
+    ...Value[],
+  ];
+  return { loss: loss_, gradients: rest };
+}
+
+/** Loss and gradients of one micro-batch, both times `share`, the gradients added to `sums` where there are any. */
+function layGradients(
+  graph: GraphBuilder,
+  model: ModelConfig,
+  part: BatchShape,
+  parameters: readonly Value[],
+  { tokens, ids, ranks }: BatchValues,
+  plan: TrainingPlan,
+  share: number,
+  sums: readonly Value[],
+): { loss: Value; gradients: Value[] } {
+  const tape = new Tape(graph);
+  const { inputs, targets } = split(graph, tokens, part);
+  const embed: DecoderOptions['embed'] = (table, places) => {
+    if (plan.embeddingGradient === 'scatter') {
+      return embedding(tape, table, places);
+    }
+    return ids === null || ranks === null
+      ? oneHotEmbedding(tape, table, places)
+      : distinctEmbedding(tape, table, places, ids, ranks);
+  };
+  const options = { embed, attentionBlocks: plan.attentionBlocks };
+  const loss = crossEntropy(tape, decoder(tape, model, part, parameters, inputs, options), targets);
+  const gradients = tape.backward(loss, graph.constant([share]), parameters, sums);
+  return { loss: share === 1 ? loss : graph.mul(loss, graph.constant([share])), gradients };
+}
+
+/** What the body of a Loop returns: whether it goes on, then its values, each under a name of its own. */
+function loopOutputs(body: GraphBuilder, going: Value, values: readonly Value[]): Record<string, Value> {
+  const stillGoing = body.node('Identity', [going], [], { type: 'bool' });
+  return Object.fromEntries([stillGoing, ...values].map((value) => [`${value.name}.out`, value]));
+}
+
+function zerosLike(graph: GraphBuilder, { shape }: Value): Value {
+  return graph.node('Expand', [graph.constant([0]), graph.integers(shape as number[])], shape);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Builds an ONNX graph node by node, with static shapes. Shapes are given by the caller or follow from the rules of
- * the helper; the runtime checks them again. Gradients are not known here (`../graph/tape.ts`).
+ * Builds an ONNX graph node by node. Shapes are given by the caller or follow from the rules of the helper, sizes that
+ * change from run to run by a name; the runtime checks them again. Gradients are not known here (`../graph/tape.ts`).
  */
 import assert from 'node:assert/strict';
 import type { Attribute, Dimension, ElementType, Graph, Initializer, Node, Value } from './encode-model.ts';
@@ -96,9 +96,14 @@ export class GraphBuilder {
     return this.node('Div', [a, b], broadcast(a, b));
   }
 
-  /** The same elements in another shape. */
-  reshape(x: Value, shape: readonly number[]): Value {
-    return this.node('Reshape', [x, this.integers(shape)], shape, { type: x.type });
+  /**
+   * The same elements in another shape. A named size is taken over where `x` has it at the same axis; one other may
+   * follow from the number of elements.
+   */
+  reshape(x: Value, shape: readonly Dimension[]): Value {
+    const sizes = shape.map((size, axis) => (typeof size === 'number' ? size : x.shape[axis] === size ? 0 : -1));
+    assert(sizes.filter((size) => size === -1).length <= 1, `[${x.shape}] does not say what [${shape}] is`);
+    return this.node('Reshape', [x, this.integers(sizes)], shape, { type: x.type });
   }
 
   /** Axes in another order. */

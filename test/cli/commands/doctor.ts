@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { checkMemory, type Finding } from '../../../src/cli/commands/doctor.ts';
 import { runProgram } from '../../../src/cli/program.ts';
-import { createCaughtContext } from '../../helpers/fake-modules.ts';
+import { createCaughtContext, noGpu } from '../../helpers/fake-modules.ts';
 import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 
 async function examine(...args: string[]): Promise<{ code: number; healthy: boolean; states: Record<string, string> }> {
@@ -19,7 +19,7 @@ test('a machine that can run the tests is healthy', async (t) => {
   const { code, healthy, states } = await examine('--home', join(home, 'not', 'yet', 'there'), '--port', '0');
   t.is(code, 0);
   t.true(healthy);
-  t.deepEqual(Object.keys(states), ['Node', 'memory', 'disk', 'port', 'identity', 'networks', 'training']);
+  t.deepEqual(Object.keys(states), ['Node', 'memory', 'disk', 'port', 'identity', 'networks', 'training', 'device']);
   t.is(states.training, 'ok');
 });
 
@@ -51,4 +51,43 @@ test('people read the same in lines', async (t) => {
   const context = createCaughtContext();
   await runProgram(['doctor', '--home', await makeTemporaryFolder(t), '--port', '0'], context);
   t.regex(context.out(), /^\+ Node {6}Node \d+/m);
+});
+
+test('the device that trains is named with the reason', async (t) => {
+  const context = createCaughtContext();
+  t.is(await runProgram(['doctor', '--home', await makeTemporaryFolder(t), '--port', '0'], context), 0);
+  t.regex(context.out(), /^\+ device {4}cpu \(CUDA cannot be used: libfake\.so is missing\)$/m);
+});
+
+test('a GPU that was asked for and cannot be used is a problem', async (t) => {
+  const args = ['--home', await makeTemporaryFolder(t), '--port', '0', '--device', 'cuda:1'];
+  const { code, states } = await examine(...args);
+  t.is(code, 1);
+  t.is(states.device, 'problem');
+});
+
+test('with --gpu, what is missing on the way to CUDA is a problem and is reported whole', async (t) => {
+  const context = createCaughtContext();
+  const args = ['doctor', '--gpu', '--json', '--home', await makeTemporaryFolder(t), '--port', '0'];
+  t.is(await runProgram(args, context), 1);
+  const { healthy, gpu, findings } = JSON.parse(context.out());
+  t.false(healthy);
+  t.like(findings.at(-1), { check: 'gpu', state: 'problem', found: 'libfake.so is missing' });
+  t.like(gpu, { usable: false, probe: { index: 0, problem: noGpu } });
+  t.is(gpu.libraries[0].library, 'libonnxruntime_providers_shared.so');
+});
+
+test('with --gpu, a GPU that computes is fine, and is tried once', async (t) => {
+  const context = createCaughtContext();
+  let attempts = 0;
+  const probeCuda = async (index: number) => {
+    attempts += 1;
+    return { index, problem: null };
+  };
+  const modules = { ...context.modules, probeCuda };
+  const args = ['doctor', '--gpu', '--device', 'cuda:1', '--home', await makeTemporaryFolder(t), '--port', '0'];
+  t.is(await runProgram(args, { ...context, modules }), 0);
+  t.regex(context.out(), /^\+ device {4}cuda:1 \(asked for, and CUDA works here\)$/m);
+  t.regex(context.out(), /^CUDA works: GPU 1 computed$/m);
+  t.is(attempts, 1);
 });

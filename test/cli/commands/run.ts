@@ -37,6 +37,8 @@ test('flags reach the peer', async (t) => {
     '0.0.0.0',
     '--threads',
     '3',
+    '--keep',
+    '2.5GB',
     '--peers',
     '/ip4/1.2.3.4/tcp/1',
     '--starter-kind',
@@ -52,6 +54,7 @@ test('flags reach the peer', async (t) => {
     bootstrap: ['/ip4/1.2.3.4/tcp/1'],
     data: { kind: 'starter', kindIndex: 2 },
     threads: 3,
+    keepBytes: 2.5e9,
     untilRound: 1,
   });
 });
@@ -119,3 +122,35 @@ test('a home without that network is named', async (t) => {
   t.is(await runProgram(['run', '--home', `${home}/none`], none), 1);
   t.regex(none.err(), /expected at least one network, found none/);
 });
+
+for (const ending of ['a signal', 'the end of stdin'] as const) {
+  test(`${ending} ends a peer that is still getting ready`, async (t) => {
+    const { home } = await prepare(t);
+    const controller = new AbortController();
+    const context = createCaughtContext({}, controller.signal);
+    const starting = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<void>();
+    const createPeer: CaughtContext['modules']['createPeer'] = async (init) => {
+      const peer = await context.modules.createPeer(init);
+      return {
+        done: peer.done,
+        status: () => peer.status(),
+        start() {
+          starting.resolve();
+          return stopped.promise;
+        },
+        async stop() {
+          stopped.reject(new DOMException('stopped', 'AbortError'));
+          await peer.stop();
+        },
+      };
+    };
+    const modules = { ...context.modules, createPeer };
+    const running = runProgram(['run', '--home', home, '--json', '--stop-with-stdin'], { ...context, modules });
+    await starting.promise;
+    if (ending === 'a signal') controller.abort('SIGINT');
+    else (context.stdin as PassThrough).end();
+    t.is(await running, ending === 'a signal' ? 130 : 0);
+    t.like(JSON.parse(context.out().trimEnd().split('\n').at(-1)!), { event: 'peer.stopped' });
+  });
+}

@@ -4,8 +4,12 @@ import test from 'ava';
 import { parseJoinLink } from '../../../src/cli/join-link.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { findRunningPeer } from '../../../src/peer/find-running-peer.ts';
-import { listNetworkFolders, openNetworkFolder } from '../../../src/peer/network-folder.ts';
+import { readInitialBase } from '../../../src/peer/founding-blobs.ts';
+import { listNetworkFolders, type NetworkFolder, openNetworkFolder } from '../../../src/peer/network-folder.ts';
+import { presets } from '../../../src/protocol/presets.ts';
+import { readCheckpoint } from '../../../src/trainer/checkpoint/read-checkpoint.ts';
 import { createCaughtContext } from '../../helpers/fake-modules.ts';
+import { byteModel, makeModelFolder } from '../../helpers/model-folder.ts';
 import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 
 test('alone it founds a network of one, prints its link, and trains', async (t) => {
@@ -36,10 +40,47 @@ test('the second time it goes on with the same network', async (t) => {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  t.like(events[0], { event: 'peer.started', round: 2 });
+  t.like(
+    events.find(({ event }) => event === 'peer.started'),
+    { round: 2 },
+  );
   t.is(events.at(-1).summary.round, 4);
   t.regex(again.err(), /^Going on with network "tapestry"/);
   t.is((await listNetworkFolders(home)).length, 1);
+});
+
+test('--model founds a network that starts from the weights of a folder, or of an imported model', async (t) => {
+  const home = await makeTemporaryFolder(t);
+  const folder = await makeModelFolder(t);
+  const found = async (model: string): Promise<NetworkFolder> => {
+    const flags = ['--home', home, '--new', '--model', model, '--preset', 'nano', '--until-round', '1', '--json'];
+    t.is(await runProgram(flags, createCaughtContext()), 0);
+    return openNetworkFolder((await listNetworkFolders(home))[0]!);
+  };
+  const { manifest, path } = await found(folder);
+  t.deepEqual(manifest.model, byteModel);
+  t.is(manifest.inner.learningRate, presets.nano.learningRate);
+  t.is(manifest.inner.sequenceLength, byteModel.contextLength);
+  const { parameters } = await readCheckpoint(folder);
+  t.deepEqual(await readInitialBase(manifest, path), parameters);
+  t.is(await runProgram(['import', folder, '--home', home, '--name', 'mine', '--json'], createCaughtContext()), 0);
+  const named = await found('mine');
+  t.not(named.path, path);
+  t.deepEqual(named.manifest.initialBase, manifest.initialBase);
+});
+
+test('--model is refused for an old network, and for weights that a setting has made unfit', async (t) => {
+  const home = await makeTemporaryFolder(t);
+  const folder = await makeModelFolder(t);
+  const unfit = createCaughtContext();
+  const flags = ['--home', home, '--model', folder, '--until-round', '1'];
+  t.is(await runProgram([...flags, '--set', 'model.layers=3'], unfit), 1);
+  t.regex(unfit.err(), /the first weights: expected \d+ parameters/);
+  t.deepEqual(await listNetworkFolders(home), []);
+  t.is(await runProgram(flags, createCaughtContext()), 0);
+  const again = createCaughtContext();
+  t.is(await runProgram(flags, again), 1);
+  t.regex(again.err(), /--model: expected a new network/);
 });
 
 test('what only a new network can take is refused for an old one, and --new founds another', async (t) => {

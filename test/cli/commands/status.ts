@@ -25,12 +25,13 @@ test('a network that never ran has no status', async (t) => {
 
 test('the last status is told, and whether the peer still runs', async (t) => {
   const home = await makeTemporaryFolder(t);
-  t.is(await runProgram(['--home', home, '--until-round', '3'], createCaughtContext()), 0);
+  t.is(await runProgram(['--home', home, '--until-round', '3', '--device', 'cpu'], createCaughtContext()), 0);
   const lock = new HomeLock((await listNetworkFolders(home))[0]!);
   t.teardown(() => lock.release());
   const context = createCaughtContext();
   t.is(await runProgram(['status', '--home', home], context), 0);
   t.regex(context.out(), new RegExp(`running, process ${process.pid}\n`));
   t.regex(context.out(), / {2}round {10}3, phase train\n/);
+  t.regex(context.out(), / {2}device {9}cpu\n/);
   t.regex(context.out(), / {2}held-out loss {2}1\.375 nats per byte, first 5\.500\n/);
 });

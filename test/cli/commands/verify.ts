@@ -76,3 +76,18 @@ test('a folder without a network is named', async (t) => {
   t.is(await runProgram(['verify', await makeTemporaryFolder(t)], context), 1);
   t.regex(context.err(), /expected at least one network, found none/);
 });
+
+test('rounds that rest on signatures alone are told', async (t) => {
+  const { home } = await prepareHome(t, 5);
+  const run = async (recomputedRounds: number): Promise<string> => {
+    const context = createCaughtContext();
+    const { modules } = context;
+    const verifyHome = async (folder: string): Promise<HomeVerdict> => {
+      return { ...(await modules.verifyHome(folder)), recomputedRounds };
+    };
+    t.is(await runProgram(['verify', home], { ...context, modules: { ...modules, verifyHome } }), 0);
+    return context.out();
+  };
+  t.regex(await run(5), /: valid, 5 rounds, 5 of them recomputed, base/);
+  t.regex(await run(2), /: valid, 5 rounds, 2 of them recomputed, 3 certified but not recomputed, base/);
+});

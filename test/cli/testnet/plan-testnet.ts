@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { planTestnet, type TestnetWishes } from '../../../src/cli/testnet/plan-testnet.ts';
+import { locateNetwork } from '../../../src/peer/network-folder.ts';
 import { TapestryError } from '../../../src/protocol/errors.ts';
 import { createCaughtContext } from '../../helpers/fake-modules.ts';
+import { byteModel, makeModelFolder } from '../../helpers/model-folder.ts';
 import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 
-const wishes: TestnetWishes = { peers: 5, rounds: 7, preset: 'nano', set: [], data: [], typed: [] };
+const device = { kind: 'cpu' } as const;
+const wishes: TestnetWishes = { peers: 5, rounds: 7, preset: 'nano', set: [], data: [], device, typed: [] };
 
 test('every peer has a home, an identity, a kind of text and the same manifest', async (t) => {
   const dir = await makeTemporaryFolder(t);
@@ -41,6 +45,19 @@ test('folders of text are dealt out in turn', async (t) => {
     plan.peers.map((peer) => peer.data),
     [a, b, a, b, a].map((path) => ({ kind: 'path', paths: [path] })),
   );
+});
+
+test('a model is what all peers start from, and it stays with the testnet', async (t) => {
+  const dir = await makeTemporaryFolder(t);
+  const plan = await planTestnet(createCaughtContext(), { ...wishes, dir, peers: 3, model: await makeModelFolder(t) });
+  t.deepEqual(plan.manifest.model, byteModel);
+  const { initialBase } = plan.manifest;
+  const root = initialBase.kind === 'checkpoint' ? initialBase.root : t.fail();
+  for (const { home } of plan.peers) {
+    t.true(existsSync(join(locateNetwork(home, plan.networkId), 'blobs', String(root))));
+  }
+  const again = planTestnet(createCaughtContext(), { ...wishes, dir, model: 'other', typed: ['model'] });
+  t.is((await t.throwsAsync(again, { instanceOf: TapestryError })).code, 'testnet-fixed');
 });
 
 test('a seed repeats the whole testnet, no seed never does', async (t) => {

@@ -9,7 +9,9 @@ import { makeTemporaryFolder } from '../../helpers/temporary-folder.ts';
 async function prepare(t: ExecutionContext, peers: number, faults: FakeFaults): Promise<[CaughtContext, TestnetPlan]> {
   const context = createCaughtContext(faults);
   const dir = await makeTemporaryFolder(t);
-  return [context, await planTestnet(context, { dir, peers, rounds: 3, preset: 'nano', set: [], data: [], typed: [] })];
+  const device = { kind: 'cpu' } as const;
+  const wishes = { dir, peers, rounds: 3, preset: 'nano', set: [], data: [], device, typed: [] } as const;
+  return [context, await planTestnet(context, wishes)];
 }
 
 test('a peer that dies again and again is given up, the others finish', async (t) => {

@@ -5,6 +5,7 @@ import type { PeerStatus } from '../../../src/peer/peer.ts';
 import { createExampleManifest } from '../../helpers/example-manifest.ts';
 
 const plan: TestnetPlan = {
+  device: { kind: 'cpu' },
   dir: '/net',
   resumed: false,
   rounds: 6,

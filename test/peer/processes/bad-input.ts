@@ -95,7 +95,7 @@ test('text that is not there is named', async (t) => {
     runCommand,
     home,
     /Cannot read text from \/nowhere: there is no such file or folder/,
-    /\.txt, \.md or \.jsonl/,
+    /\.txt, \.md, \.jsonl or \.parquet/,
     '--data',
     '/nowhere',
   );
@@ -105,10 +105,26 @@ test('an empty file, and a folder without text, are named', async (t) => {
   const { home } = await makeHome(t);
   const folder = join(home, '..', 'text');
   await mkdir(folder);
-  await refuse(t, runInside, home, /There is no text in .*\/text/, /\.txt, \.md or \.jsonl/, '--data', folder);
+  await refuse(
+    t,
+    runInside,
+    home,
+    /There is no text in .*\/text/,
+    /\.txt, \.md, \.jsonl or \.parquet/,
+    '--data',
+    folder,
+  );
   const file = join(folder, 'empty.txt');
   await writeFile(file, '');
-  await refuse(t, runCommand, home, /There is no text in .*empty\.txt/, /\.txt, \.md or \.jsonl/, '--data', file);
+  await refuse(
+    t,
+    runCommand,
+    home,
+    /There is no text in .*empty\.txt/,
+    /\.txt, \.md, \.jsonl or \.parquet/,
+    '--data',
+    file,
+  );
 });
 
 test('a port that is taken is named when it was asked for', async (t) => {

@@ -251,3 +251,64 @@ test('a folder that cannot be written, and a closed store, are said so', async (
     'store-closed',
   );
 });
+
+test('bodies are noted by round, and asked for by either', async (t) => {
+  const { store } = await openStore(t);
+  const [first, second] = ['aa'.repeat(32), 'bb'.repeat(32)];
+  store.putBodies(1, [first]);
+  store.putBodies(2, [first, second]);
+  store.putBodies(2, [second]);
+  t.deepEqual(store.bodiesOf(1, 2), [first]);
+  t.deepEqual(store.bodiesOf(1, 3).sort(), [first, second]);
+  t.deepEqual(store.bodiesOf(3, 9), []);
+  t.true(store.needsBody(first, 2));
+  t.false(store.needsBody(first, 3));
+});
+
+test('says what each round takes', async (t) => {
+  const { store } = await openStore(t);
+  store.putMessages([message(1, 1), message(2, 2), message(3, 2)]);
+  store.recordSent({ round: 2, slot: 'vote', hash: bytes(1), envelope: bytes(2, 10) }, bytes(9, 4));
+  store.putBodies(2, ['aa'.repeat(32)]);
+  const sizes = [
+    { round: 1, bodies: 0, rowBytes: 5 },
+    { round: 2, bodies: 1, rowBytes: 5 + 5 + 10 + 4 + 32 },
+  ];
+  t.deepEqual(
+    store.roundSizes(1).map((size) => ({ ...size })),
+    sizes,
+  );
+  t.deepEqual(
+    store.roundSizes(2).map((size) => ({ ...size })),
+    sizes.slice(1),
+  );
+});
+
+test('forgets what only recomputation needs, and never the chain, an own contribution or the last training', async (t) => {
+  const { store } = await openStore(t);
+  for (const round of [1, 2, 3]) {
+    store.putCertified({ ...certified(round, round), messages: [message(round, round)] });
+    for (const slot of ['contribution', 'vote']) {
+      store.recordSent({ round, slot, hash: bytes(round), envelope: bytes(2, 10) }, bytes(9, 4));
+    }
+    store.putBodies(round, ['aa'.repeat(32)]);
+  }
+  store.putTraining(1, bytes(1, 3));
+  store.putTraining(2, bytes(2, 3));
+  store.forgetRounds(3);
+  for (const round of [1, 2]) {
+    t.deepEqual(store.evidenceMessages(round), []);
+    t.is(store.getMessage(bytes(round)), null);
+    t.deepEqual(
+      store.sentInRound(round).map(({ slot }) => slot),
+      ['contribution'],
+    );
+    t.is(store.agreementState(round), null);
+  }
+  t.is(store.certifiedRange(1, 9).length, 3);
+  t.is(store.evidenceMessages(3).length, 1);
+  t.is(store.sentInRound(3).length, 2);
+  t.deepEqual(store.bodiesOf(1, 9), ['aa'.repeat(32)]);
+  t.is(store.getTraining(1), null);
+  t.like(store.lastTraining(), { round: 2 });
+});

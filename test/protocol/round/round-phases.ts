@@ -17,7 +17,8 @@ const self = keys[0]!;
 const trainer = madeUp('trainer');
 
 function workOf(key: string): TrainedWork {
-  return { body: madeUp(`body ${key}`), salt: madeUp(`salt ${key}`), workRoot: madeUp('work'), tokens: 7 };
+  const [body, salt] = [madeUp(`body ${key}`), madeUp(`salt ${key}`)];
+  return { body, salt, workRoot: madeUp('work'), tokens: 7, device: 'cuda' };
 }
 
 /** The message of a type that `key` would send. */
@@ -27,12 +28,12 @@ function make(
   change: object = {},
 ): SignedMessage {
   const header = { version: 1, network: rules.network, round: 1, key } as const;
-  const { body, salt, workRoot, tokens } = workOf(key);
+  const { body, salt, workRoot, tokens, device } = workOf(key);
   const fields = {
     training: {},
     commit: { commitment: computeCommitment({ ...header, salt, body }), workRoot },
     closed: {},
-    contribution: { base: state.base, body, salt, innerSteps: 5, tokens },
+    contribution: { base: state.base, body, salt, innerSteps: 5, tokens, device },
     vote: { contributions: [] },
   };
   return signStandIn({ type, ...header, ...fields[type], ...change } as Message);

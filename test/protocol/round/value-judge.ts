@@ -15,7 +15,8 @@ const previous = { precommitView: 0, precommits: [] };
 function contribute(key: string, tokens = 1): SignedMessage<ContributionMessage> {
   const { base } = state;
   const body = madeUp(`body of ${key}`);
-  const message = { type: 'contribution', ...header, key, base, body, salt: madeUp('salt'), innerSteps: 5, tokens };
+  const work = { base, body, salt: madeUp('salt'), innerSteps: 5, tokens, device: 'cpu' };
+  const message = { type: 'contribution', ...header, key, ...work };
   return signStandIn(message as ContributionMessage) as SignedMessage<ContributionMessage>;
 }
 

@@ -1,8 +1,10 @@
 import test from 'ava';
 import { computeBatch, computeBatchStarts } from '../../../src/trainer/data/compute-batch.ts';
+import { createMemoryStream } from '../../../src/trainer/data/token-stream.ts';
 
 const seed = new Uint8Array(32).fill(5);
-const stream = Uint8Array.from({ length: 1000 }, (_, at) => at % 251);
+const tokens = Uint8Array.from({ length: 1000 }, (_, at) => at % 251);
+const stream = createMemoryStream(tokens);
 const shape = { batchSize: 7, sequenceLength: 16 };
 
 test('the starts of a step are these', (t) => {
@@ -14,7 +16,7 @@ test('a batch is windows of the stream', (t) => {
   const starts = computeBatchStarts(seed, 3, 7, 1000 - 16);
   t.is(batch.length, 7 * 17);
   for (const [row, start] of starts.entries()) {
-    t.deepEqual([...batch.subarray(row * 17, row * 17 + 17)], [...stream.subarray(start, start + 17)]);
+    t.deepEqual([...batch.subarray(row * 17, row * 17 + 17)], [...tokens.subarray(start, start + 17)]);
   }
 });
 
@@ -28,6 +30,13 @@ test('the same seed and step give the same batch, others give another', (t) => {
 test('the first and the last window are both drawn', (t) => {
   const starts = Array.from({ length: 100 }, (_, step) => computeBatchStarts(seed, step, 8, 5)).flat();
   t.deepEqual([...new Set(starts)].sort(), [0, 1, 2, 3, 4]);
-  t.notThrows(() => computeBatch(stream.subarray(0, 17), seed, 0, shape));
-  t.throws(() => computeBatch(stream.subarray(0, 16), seed, 0, shape), { instanceOf: RangeError });
+  t.notThrows(() => computeBatch(createMemoryStream(tokens.subarray(0, 17)), seed, 0, shape));
+  t.throws(() => computeBatch(createMemoryStream(tokens.subarray(0, 16)), seed, 0, shape), { instanceOf: RangeError });
+});
+
+test('a stream in memory is read within its bounds alone', (t) => {
+  t.is(stream.length, 1000);
+  t.throws(() => stream.read(990, new Int32Array(11)), { instanceOf: RangeError });
+  t.throws(() => stream.read(-1, new Int32Array(1)), { instanceOf: RangeError });
+  t.notThrows(() => stream.read(1000, new Int32Array(0)));
 });

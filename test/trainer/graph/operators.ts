@@ -1,5 +1,5 @@
 import test from 'ava';
-import { causalAttention } from '../../../src/trainer/graph/attention.ts';
+import { causalAttention, computeBlockCount } from '../../../src/trainer/graph/attention.ts';
 import { crossEntropy } from '../../../src/trainer/graph/cross-entropy.ts';
 import { embedding } from '../../../src/trainer/graph/embedding.ts';
 import { linear } from '../../../src/trainer/graph/linear.ts';
@@ -54,6 +54,20 @@ for (const [heads, kvHeads] of [
     t.true(error <= tolerance, `${error}`);
   });
 }
+
+for (const blocks of [2, 3]) {
+  test(`the gradient of causal attention in ${blocks} blocks agrees with differences`, async (t) => {
+    const shape = { batch: 2, tokens: 6, heads: 4, kvHeads: 2, headDim: 4 };
+    const error = await largestGradientError({ q: [12, 16], k: [12, 8], v: [12, 8] }, (tape, { q, k, v }) =>
+      causalAttention(tape, q!, k!, v!, shape, blocks),
+    );
+    t.true(error <= tolerance, `${error}`);
+  });
+}
+
+test('queries are cut into blocks of 64 tokens or more, 8 at most', (t) => {
+  t.deepEqual([1, 64, 96, 128, 192, 256, 512, 513, 1024].map(computeBlockCount), [1, 1, 1, 2, 3, 4, 8, 3, 8]);
+});
 
 test('the gradient of SwiGLU agrees with differences', async (t) => {
   const shapes = { gate: [5, 6], up: [5, 6] };

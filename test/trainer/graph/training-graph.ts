@@ -19,6 +19,7 @@ const model: ModelConfig = {
   feedForward: 24,
   ropeTheta: 10_000,
   normEpsilon: 1e-5,
+  tiedEmbeddings: true,
 };
 const batch = { batchSize: 2, sequenceLength: 6 };
 const layout = computeModelLayout(model);
@@ -39,7 +40,11 @@ function randomParameters(): Float32Array {
 const tokenFeed = { tokens: new Tensor('int32', tokens, [2, 7]) };
 
 async function computeDoubles(): Promise<{ loss: number; gradients: Map<string, Float64Array>; worst: number }> {
-  const session = await createSession(encodeGradientGraph(model, batch, 'double'), 1, 'disabled');
+  const session = await createSession(encodeGradientGraph(model, batch, 'double'), {
+    threads: 1,
+    device: { kind: 'cpu' },
+    optimization: 'disabled',
+  });
   const flat = Float64Array.from(randomParameters());
   const values = Object.fromEntries(layout.tensors.map((s) => [s.name, flat.slice(s.offset, s.offset + s.length)]));
   const feeds = { ...doubleTensors(values, shapes), ...tokenFeed };
@@ -70,7 +75,10 @@ test('the loss in doubles is that of plain loops', async (t) => {
 
 test('the float graph, with fused kernels, agrees with the doubles', async (t) => {
   const { loss, gradients } = await computeDoubles();
-  const session = await createSession(encodeGradientGraph(model, batch, 'float'), 1);
+  const session = await createSession(encodeGradientGraph(model, batch, 'float'), {
+    threads: 1,
+    device: { kind: 'cpu' },
+  });
   const results = await session.run({ ...tensorViews(layout, randomParameters()), ...tokenFeed });
   t.true(Math.abs((results.loss!.data as Float32Array)[0]! - loss) / loss < 1e-6);
   for (const [name, exact] of gradients) {
@@ -81,7 +89,11 @@ test('the float graph, with fused kernels, agrees with the doubles', async (t) =
 });
 
 test('the loss graph gives the mean of each sequence and drops the rows it filled up', async (t) => {
-  const session = await LossSession.create(model, { batchSize: 3, sequenceLength: 6 }, 1);
+  const session = await LossSession.create(
+    model,
+    { batchSize: 3, sequenceLength: 6 },
+    { threads: 1, device: { kind: 'cpu' } },
+  );
   const losses = await session.run(randomParameters(), tokens);
   t.is(losses.length, 2);
   for (const [at, loss] of losses.entries()) {

@@ -34,7 +34,11 @@ export async function largestGradientError(
   const made = Object.fromEntries(
     reals.map((value, at) => [`d.${value.name}`, graph.node('Identity', [gradients[at]!], value.shape)]),
   );
-  const session = await createSession(encodeModel(graph.finish('check', { output, ...made })), 1, 'disabled');
+  const session = await createSession(encodeModel(graph.finish('check', { output, ...made })), {
+    threads: 1,
+    device: { kind: 'cpu' },
+    optimization: 'disabled',
+  });
 
   const number = createNumbers(7);
   const fill = (shape: readonly unknown[]): Float64Array =>

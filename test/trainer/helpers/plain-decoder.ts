@@ -22,6 +22,18 @@ export function plainLoss(
 }
 
 function sequenceLoss(model: ModelConfig, parameters: ArrayLike<number>, tokens: Int32Array): number {
+  const losses = plainLogits(model, parameters, tokens.slice(0, -1)).map(
+    (logits, at) => Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0)) - logits[tokens[at + 1]!]!,
+  );
+  return losses.reduce((a, b) => a + b, 0) / losses.length;
+}
+
+/** Logits of the next token after each of T tokens, [T][V]; tied and untied models. */
+export function plainLogits(
+  model: ModelConfig,
+  parameters: ArrayLike<number>,
+  tokens: ArrayLike<number>,
+): readonly (readonly number[])[] {
   const tensors = new Map(
     computeModelLayout(model).tensors.map(({ name, shape, offset }) => {
       const [rows, columns] = shape.length === 2 ? (shape as [number, number]) : [1, shape[0]!];
@@ -31,7 +43,7 @@ function sequenceLoss(model: ModelConfig, parameters: ArrayLike<number>, tokens:
     }),
   );
   const table = tensors.get('model.embed_tokens.weight')!;
-  let x = [...tokens.slice(0, -1)].map((token) => table[token]!);
+  let x = Array.from(tokens, (token) => table[token]!);
   for (let layer = 0; layer < model.layers; layer++) {
     const get = (name: string): Row[] => tensors.get(`model.layers.${layer}.${name}.weight`)!;
     const h = x.map((row) => normalize(row, get('input_layernorm')[0]!, model.normEpsilon));
@@ -44,11 +56,8 @@ function sequenceLoss(model: ModelConfig, parameters: ArrayLike<number>, tokens:
       return plus(row, times(get('mlp.down_proj'), hidden));
     });
   }
-  const losses = x.map((row, at) => {
-    const logits = times(table, normalize(row, tensors.get('model.norm.weight')![0]!, model.normEpsilon));
-    return Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0)) - logits[tokens[at + 1]!]!;
-  });
-  return losses.reduce((a, b) => a + b, 0) / losses.length;
+  const output = model.tiedEmbeddings ? table : tensors.get('lm_head.weight')!;
+  return x.map((row) => times(output, normalize(row, tensors.get('model.norm.weight')![0]!, model.normEpsilon)));
 }
 
 function attend(model: ModelConfig, h: Row[], get: (name: string) => Row[]): Row[] {

@@ -15,6 +15,7 @@ export const smallModel: ModelConfig = {
   feedForward: 48,
   ropeTheta: 10_000,
   normEpsilon: 1e-5,
+  tiedEmbeddings: true,
 };
 
 export const smallBatch = { batchSize: 4, sequenceLength: 16 };

@@ -1,0 +1,99 @@
+/**
+ * `npm run bench:trainer`: how fast training steps are, as a share of what the same runtime's matrix product reaches in the
+ * same seconds, and what memory they take. Every size runs in a process of its own, so that peaks are its own.
+ *
+ *   --only 10M     one size            --threads 2   cores to use (all)
+ *   --rounds 7     measured pairs      --compare     also each choice of the plan undone, one at a time
+ *   --json         one document on stdout            --save FILE   append it as one JSON line
+ */
+import { fork } from 'node:child_process';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { benchShapes } from './bench-shapes.ts';
+import type { TrainerMeasure, TrainerMeasureInit } from './measure-trainer.ts';
+
+const sizes = ['1M', '10M', '30M', '124M'];
+/** What `--compare` undoes: the plan as it would be without that choice. */
+const variants: Readonly<Record<string, NonNullable<TrainerMeasureInit['plan']>>> = {
+  'one micro-batch': { microBatches: 1 },
+  'attention in one block': { attentionBlocks: 1 },
+  neither: { microBatches: 1, attentionBlocks: 1 },
+};
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    rounds: { type: 'string', default: '7' },
+    compare: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    save: { type: 'string' },
+  },
+});
+if (flags.only !== undefined && benchShapes[flags.only] === undefined) {
+  process.stderr.write(
+    `bench:trainer: there is no size "${flags.only}"
+Choose one of ${Object.keys(benchShapes).join(', ')}.
+`,
+  );
+  process.exit(2);
+}
+
+const print = (line: string): void => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
+const threads = Number(flags.threads);
+const runs: (TrainerMeasure & { size: string; variant: string })[] = [];
+print(
+  `${cpus()[0]!.model.trim()}, ${threads} threads. Share: of the fastest matrix product measured beside the steps.`,
+);
+print('  size  variant                  parameters  tokens/step  ms/step  tokens/s  GFLOP/s   peak  share  peak RSS');
+for (const size of flags.only === undefined ? sizes : [flags.only]) {
+  for (const [variant, plan] of [['as planned', {}], ...(flags.compare ? Object.entries(variants) : [])] as const) {
+    const measured = await measureApart({ size, threads, rounds: Number(flags.rounds), plan });
+    runs.push({ size, variant, ...measured });
+    print(describe(size, variant, measured));
+  }
+}
+const document = {
+  command: `npm run bench:trainer -- ${process.argv.slice(2).join(' ')}`.trim(),
+  processor: cpus()[0]!.model.trim(),
+  threads,
+  runs,
+};
+if (flags.json) process.stdout.write(`${JSON.stringify(document)}\n`);
+if (flags.save !== undefined) {
+  await mkdir(dirname(flags.save), { recursive: true });
+  await appendFile(flags.save, `${JSON.stringify(document)}\n`);
+}
+
+function measureApart(init: TrainerMeasureInit): Promise<TrainerMeasure> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(new URL('./measure-trainer.ts', import.meta.url)), [JSON.stringify(init)]);
+    let result: TrainerMeasure | null = null;
+    child.on('message', (message) => {
+      result = message as TrainerMeasure;
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      if (result === null) reject(new Error(`the measurement of ${init.size} ended with code ${code}`));
+      else resolve(result);
+    });
+  });
+}
+
+function describe(size: string, variant: string, run: TrainerMeasure): string {
+  return [
+    size.padStart(6),
+    ` ${variant.padEnd(23)}`,
+    String(run.parameters).padStart(11),
+    String(run.tokensPerStep).padStart(12),
+    run.msPerStep.toFixed(0).padStart(8),
+    run.tokensPerSecond.toFixed(0).padStart(9),
+    run.gigaflopsPerSecond.toFixed(0).padStart(8),
+    run.gemmPeakGigaflops.toFixed(0).padStart(6),
+    `${(100 * run.gemmPeakShare).toFixed(1)} %`.padStart(6),
+    `${(run.peakRssBytes / 1e6).toFixed(0)} MB`.padStart(9),
+  ].join(' ');
+}

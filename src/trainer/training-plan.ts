@@ -1,0 +1,129 @@
+/**
+ * How a training step is cut up so that it fits into memory and into caches, and what it will take. Pure.
+ * spec/trainer.md#memory
+ *
+ * N = parameters, B = batch, T = tokens, D = dim, F = feed-forward width, L = layers, V = vocabulary size
+ */
+import { TapestryError } from '../protocol/errors.ts';
+import { computeModelLayout, type ModelConfig } from '../protocol/model.ts';
+import type { Device } from './device.ts';
+import { computeBlockCount } from './graph/attention.ts';
+import type { BatchShape } from './graph/decoder.ts';
+import { chooseEmbeddingGradient, type EmbeddingGradient } from './graph/embedding.ts';
+
+/** How a step is laid out as a graph. Its results do not depend on it but for rounding. */
+export interface TrainingPlan {
+  /** parts that a batch is computed in, one after the other; divides the batch */
+  readonly microBatches: number;
+  /** blocks of queries in attention; divides the sequence */
+  readonly attentionBlocks: number;
+  readonly embeddingGradient: EmbeddingGradient;
+}
+
+/** A plan, and what it takes. */
+export interface PlannedTraining {
+  readonly plan: TrainingPlan;
+  /** inner steps of one run of the graph */
+  readonly stepsPerRun: number;
+  /** resident memory of the training process at its peak, bytes */
+  readonly estimatedBytes: number;
+}
+
+/** A feed-forward activation of this many bytes stays in a core's caches from one operator to the next. */
+const cachedBytes = 2.5 * 2 ** 20;
+/** Parameters up to which several steps in one run cost little memory: each holds the state twice. */
+const smallLength = 32 * 2 ** 20;
+/** Node, the runtime, and compiled graphs, bytes. */
+const processBytes = 200 * 2 ** 20;
+/** What the runtime's allocator keeps beside what is in use at one time. */
+const allocatorShare = 1.15;
+/** Part of the memory that is there which is left to everything else. */
+const spareShare = 0.1;
+
+/**
+ * The fastest plan: micro-batches whose activations stay in the caches, or of one sequence. It depends on the shapes and
+ * the kind of device alone, so that a peer repeats its own steps bit for bit.
+ */
+export function computeTrainingPlan(model: ModelConfig, batch: BatchShape, device: Device): TrainingPlan {
+  const { batchSize, sequenceLength } = batch;
+  const activation = (count: number): number => (batchSize / count) * sequenceLength * model.feedForward * 4;
+  // A GPU has no such caches, and is slow at anything small.
+  const isSmall = (count: number): boolean => device.kind === 'cuda' || activation(count) <= cachedBytes;
+  return withMicroBatches(model, batch, device, divisors(batchSize).find(isSmall) ?? batchSize);
+}
+
+/**
+ * The fastest plan, or one with smaller micro-batches where memory lacks for it.
+ * @param stepsPerRun most inner steps of one run
+ * @param availableBytes memory that this process may take
+ */
+export function planTraining(
+  model: ModelConfig,
+  batch: BatchShape,
+  device: Device,
+  stepsPerRun: number,
+  availableBytes: number,
+): PlannedTraining {
+  const fastest = computeTrainingPlan(model, batch, device);
+  const steps = computeModelLayout(model).length <= smallLength ? stepsPerRun : 1;
+  const choices = divisors(batch.batchSize)
+    .filter((count) => count >= fastest.microBatches)
+    .map((count): PlannedTraining => {
+      const plan = withMicroBatches(model, batch, device, count);
+      return { plan, stepsPerRun: steps, estimatedBytes: estimateBytes(model, batch, plan, steps) };
+    });
+  return choices.find((choice) => choice.estimatedBytes <= availableBytes * (1 - spareShare)) ?? choices.at(-1)!;
+}
+
+function withMicroBatches(model: ModelConfig, batch: BatchShape, device: Device, microBatches: number): TrainingPlan {
+  const rows = (batch.batchSize * batch.sequenceLength) / microBatches;
+  return {
+    microBatches,
+    attentionBlocks: computeBlockCount(batch.sequenceLength),
+    embeddingGradient: chooseEmbeddingGradient(device.kind, rows, model.vocabSize),
+  };
+}
+
+/**
+ * Refuses a plan that does not fit, before anything is allocated.
+ * @throws {TapestryError} `memory-too-small`
+ */
+export function requireMemory(planned: PlannedTraining, model: ModelConfig, availableBytes: number): void {
+  const { estimatedBytes } = planned;
+  if (estimatedBytes <= availableBytes) {
+    return;
+  }
+  const { length } = computeModelLayout(model);
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  throw new TapestryError(
+    'memory-too-small',
+    `Training ${(length / 1e6).toFixed(1)} M parameters takes about ${gib(estimatedBytes)} of memory; ${gib(availableBytes)} are free.`,
+    'End other programs, choose a smaller preset (--preset), or lower inner.sequenceLength (--set): a batch is already computed one sequence at a time.',
+    { estimatedBytes, availableBytes, parameters: length },
+  );
+}
+
+function estimateBytes(model: ModelConfig, batch: BatchShape, plan: TrainingPlan, stepsPerRun: number): number {
+  const { length } = computeModelLayout(model);
+  // Parameters and two moments: those outside, those that a step makes, and a second set from step to step in a run.
+  const states = 3 * (stepsPerRun > 1 ? 3 : 2);
+  // Gradients: the sums before a micro-batch and after it.
+  const gradients = plan.microBatches > 1 ? 2 : 1;
+  const activations = countActivations(model, batch, plan);
+  return processBytes + allocatorShare * 4 * ((states + gradients) * length + activations);
+}
+
+/** Numbers that the forward pass keeps for the backward pass, and the most that are made beside them. */
+function countActivations(model: ModelConfig, batch: BatchShape, plan: TrainingPlan): number {
+  const { dim, layers, heads, kvHeads, feedForward, vocabSize } = model;
+  const { microBatches, attentionBlocks } = plan;
+  const rows = (batch.batchSize / microBatches) * batch.sequenceLength;
+  const kvDim = (dim / heads) * kvHeads;
+  const weights = (heads * batch.sequenceLength * (attentionBlocks + 1)) / (2 * attentionBlocks);
+  const layer = 9 * dim + 4 * kvDim + 5 * feedForward + weights;
+  return rows * (layers * layer + 4 * (feedForward + vocabSize + dim));
+}
+
+function divisors(value: number): number[] {
+  return Array.from({ length: value }, (_, at) => at + 1).filter((candidate) => value % candidate === 0);
+}
