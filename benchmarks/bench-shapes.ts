@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ModelConfig } from '../src/protocol/model.ts';
+import { presets } from '../src/protocol/presets.ts';
 import type { InnerOptimizerConfig } from '../src/trainer/graph/adamw.ts';
 import type { BatchShape } from '../src/trainer/graph/decoder.ts';
 
@@ -18,59 +19,34 @@ export interface BenchShape {
 const common = { ropeTheta: 10_000, normEpsilon: 1e-5, tiedEmbeddings: true };
 const batch = (batchSize: number, sequenceLength: number): BatchShape => ({ batchSize, sequenceLength });
 
-/** By their count of parameters; `tiny` is for trying the script out. */
+/** By their count of parameters: presets and what lies between them; `tiny` is for trying a script out. */
 export const benchShapes: Readonly<Record<string, BenchShape>> = {
   tiny: {
     model: { ...common, vocabSize: 512, contextLength: 64, dim: 32, layers: 2, heads: 4, kvHeads: 2, feedForward: 48 },
     batches: { small: batch(4, 16), large: batch(16, 64) },
   },
   '1M': {
-    model: {
-      ...common,
-      vocabSize: 256,
-      contextLength: 256,
-      dim: 128,
-      layers: 4,
-      heads: 4,
-      kvHeads: 4,
-      feedForward: 344,
-    },
+    model: { ...presets.micro.model, contextLength: 256 },
     batches: { small: batch(8, 256), large: batch(64, 256) },
   },
   '10M': {
-    model: {
-      ...common,
-      vocabSize: 256,
-      contextLength: 256,
-      dim: 384,
-      layers: 6,
-      heads: 6,
-      kvHeads: 6,
-      feedForward: 1024,
-    },
+    model: presets.tiny.model,
     batches: { small: batch(8, 256), large: batch(64, 256) },
   },
   '30M': {
-    model: {
-      ...common,
-      vocabSize: 8192,
-      contextLength: 512,
-      dim: 512,
-      layers: 8,
-      heads: 8,
-      kvHeads: 8,
-      feedForward: 1376,
-    },
+    model: { ...presets.tiny.model, contextLength: 512, dim: 512, layers: 11, heads: 8, kvHeads: 4, feedForward: 1408 },
     batches: { small: batch(4, 256), large: batch(16, 512) },
   },
   '124M': {
+    model: presets.small.model,
+    batches: { small: batch(4, 256), large: batch(8, 1024) },
+  },
+  // The shape of GPT-2's smallest model: a third of it is the vocabulary.
+  '124M-50k': {
     model: {
-      ...common,
+      ...presets.small.model,
       vocabSize: 50_257,
-      contextLength: 1024,
-      dim: 768,
       layers: 12,
-      heads: 12,
       kvHeads: 12,
       feedForward: 2048,
     },

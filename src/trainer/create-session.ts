@@ -9,13 +9,15 @@ export interface SessionInit {
   /** cores to use, 1 or greater; the results do not depend on it */
   readonly threads: number;
   readonly device: Device;
+  /** true: threads that wait for work keep their cores busy, which is faster where no other process needs them */
+  readonly spin?: boolean;
   /** how far the runtime may rewrite the graph; graphs of doubles need `disabled` */
   readonly optimization?: 'all' | 'disabled';
 }
 
 /** The runtime's options for a session; pure, so that tests can see what a GPU would be given. */
 export function computeSessionOptions(init: SessionInit): InferenceSession.SessionOptions {
-  const { threads, device, optimization = 'all' } = init;
+  const { threads, device, spin = false, optimization = 'all' } = init;
   return {
     // JavaScript can choose the GPU and nothing else of the CUDA provider: no memory limit, no stream, no TF32 switch.
     executionProviders: device.kind === 'cpu' ? ['cpu'] : [{ name: 'cuda', deviceId: device.index }, 'cpu'],
@@ -27,7 +29,8 @@ export function computeSessionOptions(init: SessionInit): InferenceSession.Sessi
     extra: {
       session: {
         // Threads that spin while they wait take the cores from the other peers of this machine.
-        intra_op: { allow_spinning: '0' },
+        intra_op: { allow_spinning: spin ? '1' : '0' },
+        force_spinning_stop: '1',
         // Without it CUDA sums over rows with atomic additions, in another order every time.
         ...(device.kind === 'cuda' ? { use_deterministic_compute: '1' } : {}),
       },

@@ -15,6 +15,8 @@ export interface TrainerInit extends BatchShape {
   /** what turns text into the model's tokens */
   readonly tokenizer: TokenizerSource;
   readonly device: Device;
+  /** true where no other process needs the cores: threads then wait without sleeping */
+  readonly spin?: boolean;
   /** cores to use, 1 or greater */
   readonly threads: number;
   readonly inner: InnerOptimizerConfig;

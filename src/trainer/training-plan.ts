@@ -13,6 +13,11 @@ import { chooseEmbeddingGradient, type EmbeddingGradient } from './graph/embeddi
 
 /** How a step is laid out as a graph. Its results do not depend on it but for rounding. */
 export interface TrainingPlan {
+  /**
+   * true: several steps are one run of the graph, and the state stays on the device between them; false: a run is one step,
+   * and the state is held once, since results are written over inputs
+   */
+  readonly loop: boolean;
   /** parts that a batch is computed in, one after the other; divides the batch */
   readonly microBatches: number;
   /** blocks of queries in attention; divides the sequence */
@@ -31,8 +36,8 @@ export interface PlannedTraining {
 
 /** A feed-forward activation of this many bytes stays in a core's caches from one operator to the next. */
 const cachedBytes = 2.5 * 2 ** 20;
-/** Parameters up to which several steps in one run cost little memory: each holds the state twice. */
-const smallLength = 32 * 2 ** 20;
+/** Parameters up to which a step is so short that starting a run counts more than memory. */
+const smallLength = 2 * 2 ** 20;
 /** Node, the runtime, and compiled graphs, bytes. */
 const processBytes = 200 * 2 ** 20;
 /** What the runtime's allocator keeps beside what is in use at one time. */
@@ -65,12 +70,12 @@ export function planTraining(
   availableBytes: number,
 ): PlannedTraining {
   const fastest = computeTrainingPlan(model, batch, device);
-  const steps = computeModelLayout(model).length <= smallLength ? stepsPerRun : 1;
+  const steps = fastest.loop ? stepsPerRun : 1;
   const choices = divisors(batch.batchSize)
     .filter((count) => count >= fastest.microBatches)
     .map((count): PlannedTraining => {
       const plan = withMicroBatches(model, batch, device, count);
-      return { plan, stepsPerRun: steps, estimatedBytes: estimateBytes(model, batch, plan, steps) };
+      return { plan, stepsPerRun: steps, estimatedBytes: estimateBytes(model, batch, plan) };
     });
   return choices.find((choice) => choice.estimatedBytes <= availableBytes * (1 - spareShare)) ?? choices.at(-1)!;
 }
@@ -78,6 +83,7 @@ export function planTraining(
 function withMicroBatches(model: ModelConfig, batch: BatchShape, device: Device, microBatches: number): TrainingPlan {
   const rows = (batch.batchSize * batch.sequenceLength) / microBatches;
   return {
+    loop: device.kind === 'cuda' || computeModelLayout(model).length <= smallLength,
     microBatches,
     attentionBlocks: computeBlockCount(batch.sequenceLength),
     embeddingGradient: chooseEmbeddingGradient(device.kind, rows, model.vocabSize),
@@ -103,10 +109,10 @@ export function requireMemory(planned: PlannedTraining, model: ModelConfig, avai
   );
 }
 
-function estimateBytes(model: ModelConfig, batch: BatchShape, plan: TrainingPlan, stepsPerRun: number): number {
+function estimateBytes(model: ModelConfig, batch: BatchShape, plan: TrainingPlan): number {
   const { length } = computeModelLayout(model);
-  // Parameters and two moments: those outside, those that a step makes, and a second set from step to step in a run.
-  const states = 3 * (stepsPerRun > 1 ? 3 : 2);
+  // Parameters and two moments: once, or in a Loop outside, before and after a step.
+  const states = 3 * (plan.loop ? 3 : 1);
   // Gradients: the sums before a micro-batch and after it.
   const gradients = plan.microBatches > 1 ? 2 : 1;
   const activations = countActivations(model, batch, plan);

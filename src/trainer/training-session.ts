@@ -6,8 +6,7 @@
  */
 
 import { computeModelLayout, type ModelConfig, type ModelLayout } from '../protocol/model.ts';
-import { createSession } from './create-session.ts';
-import type { Device } from './device.ts';
+import { createSession, type SessionInit } from './create-session.ts';
 import { computeDistinctInputs } from './distinct-ids.ts';
 import type { InnerOptimizerConfig } from './graph/adamw.ts';
 import type { BatchShape } from './graph/decoder.ts';
@@ -31,11 +30,9 @@ export interface StepReport {
 }
 
 /** Model, batch, optimiser, threads and device of a session. */
-export interface TrainingSessionInit extends BatchShape {
+export interface TrainingSessionInit extends BatchShape, Omit<SessionInit, 'optimization'> {
   readonly model: ModelConfig;
   readonly inner: InnerOptimizerConfig;
-  readonly threads: number;
-  readonly device: Device;
   /** single choices of the plan, for benchmarks and where memory lacks; `computeTrainingPlan` makes the others */
   readonly plan?: Partial<TrainingPlan>;
 }
@@ -68,28 +65,48 @@ export class TrainingSession {
    */
   async run(state: TrainingState, tokens: Int32Array, scalars: Float32Array): Promise<StepReport> {
     const steps = scalars.length / 3;
-    const tensors = {
-      ...tensorViews(this.#layout, state.parameters),
-      ...tensorViews(this.#layout, state.firstMoments, prefixes.firstMoment),
-      ...tensorViews(this.#layout, state.secondMoments, prefixes.secondMoment),
-    };
+    const stepsPerRun = this.#plan.loop ? steps : 1;
     const losses = new Float32Array(steps);
     const gradientNorms = new Float32Array(steps);
+    const tensors = this.#stateTensors(state);
+    for (let done = 0; done < steps; done += stepsPerRun) {
+      const part = <A extends Float32Array | Int32Array>(values: A): A =>
+        values.subarray((values.length / steps) * done, (values.length / steps) * (done + stepsPerRun)) as A;
+      await this.#runGraph(tensors, part(tokens), part(scalars), part(losses), part(gradientNorms));
+    }
+    return { losses, gradientNorms };
+  }
+
+  #stateTensors({ parameters, firstMoments, secondMoments }: TrainingState): Record<string, Tensor> {
+    return {
+      ...tensorViews(this.#layout, parameters),
+      ...tensorViews(this.#layout, firstMoments, prefixes.firstMoment),
+      ...tensorViews(this.#layout, secondMoments, prefixes.secondMoment),
+    };
+  }
+
+  async #runGraph(
+    state: Readonly<Record<string, Tensor>>,
+    tokens: Int32Array,
+    scalars: Float32Array,
+    losses: Float32Array,
+    gradientNorms: Float32Array,
+  ): Promise<void> {
+    const steps = losses.length;
     const feeds = {
-      ...tensors,
+      ...state,
       ...this.#batchTensors(tokens, steps),
       scalars: new Tensor('float32', scalars, [steps, 3]),
-      steps: new Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
+      ...(this.#plan.loop ? { steps: new Tensor('int64', BigInt64Array.of(BigInt(steps)), []) } : {}),
     };
-    // The results go where the inputs are: nothing reads an input after the Loop has begun, and a third of the
-    // memory is saved.
+    // The results go where the inputs are: a Loop reads its inputs before it begins, and a single step writes a tensor
+    // only after the norm of all gradients is known, when nothing but its own update reads it any more.
     const fetches = {
-      ...Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefixes.output + name, tensor])),
+      ...Object.fromEntries(Object.entries(state).map(([name, tensor]) => [prefixes.output + name, tensor])),
       losses: new Tensor('float32', losses, [steps]),
       norms: new Tensor('float32', gradientNorms, [steps]),
     };
     await this.#session.run(feeds, fetches);
-    return { losses, gradientNorms };
   }
 
   #batchTensors(tokens: Int32Array, steps: number): Record<string, Tensor> {

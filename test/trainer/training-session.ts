@@ -11,7 +11,7 @@ import { createNumbers, relativeDistance } from './helpers/numbers.ts';
 import { createScalars, createState, smallBatch, smallInner, smallModel } from './helpers/small-model.ts';
 
 const init = { ...smallBatch, model: smallModel, inner: smallInner, threads: 1, device: { kind: 'cpu' } } as const;
-const wholeBatch = { microBatches: 1, attentionBlocks: 1, embeddingGradient: 'scatter' } as const;
+const wholeBatch = { loop: true, microBatches: 1, attentionBlocks: 1, embeddingGradient: 'scatter' } as const;
 const sequenceSize = smallBatch.batchSize * (smallBatch.sequenceLength + 1);
 
 function randomTokens(steps: number): Int32Array {
@@ -19,8 +19,8 @@ function randomTokens(steps: number): Int32Array {
   return Int32Array.from({ length: steps * sequenceSize }, () => Math.floor((number() + 1) * 40));
 }
 
-test('H steps in a Loop give the bits of H runs of one step', async (t) => {
-  const session = await TrainingSession.create(init);
+test('H steps in a Loop give the bits of H runs of one step, in a Loop and without', async (t) => {
+  const session = await TrainingSession.create({ ...init, plan: { loop: true } });
   const tokens = randomTokens(6);
   const scalars = createScalars(0, 6);
   const together = createState();
@@ -35,6 +35,13 @@ test('H steps in a Loop give the bits of H runs of one step', async (t) => {
   t.deepEqual(losses, [...report.losses]);
   t.notDeepEqual(together.parameters, createState().parameters);
   await session.release();
+
+  const single = await TrainingSession.create({ ...init, plan: { loop: false } });
+  const unlooped = createState();
+  const unloopedReport = await single.run(unlooped, tokens, scalars);
+  t.deepEqual(unlooped, together);
+  t.deepEqual(unloopedReport, report);
+  await single.release();
 });
 
 test('one thread and two give the same bits', async (t) => {

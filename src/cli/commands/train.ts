@@ -90,7 +90,12 @@ async function trainIn(folder: string, context: CliContext, flags: TrainFlags): 
     folder,
     trainer: {
       ...{ model, tokenizer, data, inner, batchSize, sequenceLength, compressor: noCompressor },
-      ...{ threads: config.threads.value, device: choice.device, heldOut: { kind: 'starter', kindIndex: null } },
+      ...{
+        threads: config.threads.value,
+        device: choice.device,
+        spin: true,
+        heldOut: { kind: 'starter', kindIndex: null },
+      },
     },
     readStart: async () => start.parameters ?? computeInitialBase(model, fromHex(seed)),
     ...{ seed, steps, settings: { model, recipe, tokenizer: start.hash, start: start.from, data: config.data.value } },

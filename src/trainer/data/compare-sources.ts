@@ -3,9 +3,8 @@
  * time differs, by SHA-256. spec/data.md#packs
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import type { PackRecord, PackSource, PackTokenizer } from './pack-record.ts';
-import { readBytes, type SourceFile } from './source-file.ts';
+import { openSource, readBytes, type SourceFile } from './source-file.ts';
 
 /** What a pack is asked to be made from. */
 export interface WantedPack {
@@ -61,7 +60,7 @@ export async function findChanges(record: PackRecord, wanted: WantedPack): Promi
  */
 export async function hashFile({ path, size }: SourceFile, onBytes?: (count: number) => void): Promise<string> {
   const hash = createHash('sha256');
-  const handle = await open(path);
+  const handle = await openSource(path);
   try {
     for (let offset = 0; offset < size; offset += chunkBytes) {
       const chunk = await readBytes(handle, path, offset, Math.min(chunkBytes, size - offset));

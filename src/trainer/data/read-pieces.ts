@@ -2,11 +2,11 @@
  * The documents of a file as a stream of small pieces, from any place on: a document may be larger than memory.
  * Nothing is normalised. spec/data.md#sources
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { cutBeforeCharacter } from './cut-text.ts';
 import { readJsonLines } from './read-json-lines.ts';
 import { readParquetTexts } from './read-parquet-texts.ts';
-import { type DocumentPlace, readBytes, type SourceFile } from './source-file.ts';
+import { type DocumentPlace, openSource, readBytes, type SourceFile } from './source-file.ts';
 
 /** A part of one document. */
 export interface Piece {
@@ -37,7 +37,7 @@ export const defaultPieceBytes: number = 2 ** 20;
  * Reads a file's documents, cut into pieces where no UTF-8 character is split.
  * @param textField the field of a .jsonl line and the column of a .parquet file that hold the text
  * @param pieceBytes most bytes of a piece, 8 or greater
- * @throws {TapestryError} `data-line`, `data-parquet`, `data-changed`
+ * @throws {TapestryError} `data-missing`, `data-line`, `data-parquet`, `data-changed`
  */
 export async function* readPieces(
   file: SourceFile,
@@ -45,7 +45,7 @@ export async function* readPieces(
   from: PieceStart = firstPiece,
   pieceBytes: number = defaultPieceBytes,
 ): AsyncGenerator<Piece> {
-  const handle = await open(file.path);
+  const handle = await openSource(file.path);
   try {
     if (file.format === 'text') {
       yield* readText(handle, file, from.offset, pieceBytes);

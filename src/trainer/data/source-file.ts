@@ -1,5 +1,5 @@
 /** A file of text, the documents in it, and its bytes. spec/data.md#sources */
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { TapestryError } from '../../protocol/errors.ts';
 
 /** How a file holds its documents. */
@@ -31,6 +31,19 @@ export interface DocumentText {
   readonly text: Uint8Array;
   /** bytes of the file up to the end of the document, for progress */
   readonly readBytes: number;
+}
+
+/** Opens a file of text. @throws {TapestryError} `data-missing` */
+export async function openSource(path: string): Promise<FileHandle> {
+  return open(path).catch((cause: Error) => {
+    throw new TapestryError(
+      'data-missing',
+      `Cannot read text from ${path}: ${cause.message}.`,
+      'Correct the rights of the file, or leave it out.',
+      { path },
+      cause,
+    );
+  });
 }
 
 /** Bytes of a file, all of them. @throws {TapestryError} `data-changed` when it has become shorter */

@@ -19,11 +19,11 @@ import { Tape } from './tape.ts';
 export const prefixes = { firstMoment: 'm.', secondMoment: 'v.', output: 'new.', gradient: 'd.' } as const;
 
 /**
- * H steps of forward, backward, clip and AdamW.
- * Inputs: every parameter, its moments under `m.` and `v.`, `tokens` [H, A, B / A, T + 1] int32 with A micro-batches,
- * `scalars` [H, 3] (alpha, epsilon, decay), `steps` int64 = H, and for the embedding gradient `distinct` also `ids` and
- * `ranks` [H, A, B·T / A] int32. Outputs: `new.` + each parameter and moment, `losses` [H], `norms` [H].
- * spec/trainer.md#micro-batches
+ * Steps of forward, backward, clip and AdamW: H in a Loop, or with `plan.loop` false one, whose results may be written over
+ * its inputs. Inputs: every parameter, its moments under `m.` and `v.`, `tokens` [H, A, B / A, T + 1] int32 with A
+ * micro-batches, `scalars` [H, 3] (alpha, epsilon, decay), with a Loop `steps` int64 = H, and for the embedding gradient
+ * `distinct` also `ids` and `ranks` [H, A, B·T / A] int32. Outputs: `new.` + each parameter and moment, `losses` [H],
+ * `norms` [H]. spec/trainer.md#graphs
  */
 export function encodeTrainingGraph(
   model: ModelConfig,
@@ -31,52 +31,81 @@ export function encodeTrainingGraph(
   config: InnerOptimizerConfig,
   plan: TrainingPlan,
 ): Uint8Array {
-  const outer = new GraphBuilder('float');
-  const state = ['', prefixes.firstMoment, prefixes.secondMoment].flatMap((prefix) =>
-    parameterInputs(outer, model, prefix),
-  );
-  const batches = batchInputs(outer, batch, plan);
-  const scalars = outer.input('scalars', 'float', ['H', 3]);
-  const steps = outer.input('steps', 'int64', []);
-
+  const graph = new GraphBuilder('float');
+  const state = stateInputs(graph, model);
+  const names = [...state.map((value) => prefixes.output + value.name), 'losses', 'norms'];
+  const batches = batchInputs(graph, batch, plan);
+  const lay = (inside: GraphBuilder, values: readonly Value[], index: Value): Value[] =>
+    layStep(inside, { model, batch, config, plan, state: values }, takeRow(inside, batches, index));
+  if (!plan.loop) {
+    const [loss, norm, ...next] = lay(graph, state, graph.integers([0], [])) as [Value, Value, ...Value[]];
+    const reports = [loss, norm].map((value) => graph.reshape(value, [1]));
+    return encodeModel(graph.finish('train', byName(names, [...next, ...reports])));
+  }
+  const steps = graph.input('steps', 'int64', []);
   const body = new GraphBuilder('float', 'step.');
   const index = body.input('index', 'int64', []);
   const going = body.input('going', 'bool', []);
-  const parameters = parameterInputs(body, model);
-  const first = parameterInputs(body, model, prefixes.firstMoment);
-  const second = parameterInputs(body, model, prefixes.secondMoment);
+  const [loss, norm, ...next] = lay(body, stateInputs(body, model), index) as [Value, Value, ...Value[]];
+  const bodyGraph = body.finish('step', loopOutputs(body, going, [...next, loss, norm]));
+  const shapes = [...state.map((value) => value.shape), ['H'], ['H']];
+  const results = graph.nodes('Loop', [steps, null, ...state], shapes, { attributes: { body: bodyGraph } });
+  return encodeModel(graph.finish('train', byName(names, results)));
+}
 
+/** Parameters, first moments, second moments. */
+function stateInputs(graph: GraphBuilder, model: ModelConfig): Value[] {
+  const { firstMoment, secondMoment } = prefixes;
+  return ['', firstMoment, secondMoment].flatMap((prefix) => parameterInputs(graph, model, prefix));
+}
+
+/** What a step is laid out from. */
+interface StepInit {
+  readonly model: ModelConfig;
+  readonly batch: BatchShape;
+  readonly config: InnerOptimizerConfig;
+  readonly plan: TrainingPlan;
+  /** as `stateInputs` gives it */
+  readonly state: readonly Value[];
+}
+
+/** One step: its loss, the norm of its gradient, and the state after it. */
+function layStep(graph: GraphBuilder, init: StepInit, batches: BatchValues): Value[] {
+  const { model, batch, config, plan, state } = init;
+  const count = state.length / 3;
+  const parameters = state.slice(0, count);
   const part = { ...batch, batchSize: batch.batchSize / plan.microBatches };
-  const { loss, gradients } = accumulateGradients(body, model, part, parameters, takeRow(body, batches, index), plan);
-  const norm = globalNorm(body, gradients);
-  const factor = clipFactor(body, norm, config.clipNorm);
-  const row = body.node('Gather', [scalars, index], [3]);
-  const [alpha, epsilon, decay] = [0, 1, 2].map((at) => body.node('Gather', [row, body.integers([at], [])], []));
+  const { loss, gradients } = accumulateGradients(graph, model, part, parameters, batches, plan);
+  const norm = globalNorm(graph, gradients);
+  const factor = clipFactor(graph, norm, config.clipNorm);
+  const [alpha, epsilon, decay] = [0, 1, 2].map((at) =>
+    graph.node('Gather', [batches.scalars, graph.integers([at], [])], []),
+  );
   const stepScalars = { alpha: alpha!, epsilon: epsilon!, decay: decay! };
   const slots = parameters.map((parameter, at): Slot => {
-    const slot = { parameter, firstMoment: first[at]!, secondMoment: second[at]! };
-    return adamw(body, config, slot, gradients[at]!, factor, stepScalars);
+    const slot = { parameter, firstMoment: state[count + at]!, secondMoment: state[2 * count + at]! };
+    return adamw(graph, config, slot, gradients[at]!, factor, stepScalars);
   });
-  const carried = [
+  return [
+    loss,
+    norm,
     ...slots.map((slot) => slot.parameter),
     ...slots.map((slot) => slot.firstMoment),
     ...slots.map((slot) => slot.secondMoment),
   ];
-  const bodyGraph = body.finish('step', loopOutputs(body, going, [...carried, loss, norm]));
-
-  const shapes = [...state.map((value) => value.shape), ['H'], ['H']];
-  const results = outer.nodes('Loop', [steps, null, ...state], shapes, { attributes: { body: bodyGraph } });
-  const names = [...state.map((value) => prefixes.output + value.name), 'losses', 'norms'];
-  return encodeModel(outer.finish('train', byName(names, results)));
 }
 
-/** What the micro-batches of a step are read from; the leading axes are taken off one by one. */
+/** What is different for every step, and of that what is for every micro-batch; leading axes are taken off one by one. */
 interface BatchValues {
+  /** [3] once the axis of steps is off; the micro-batches have none of their own */
+  readonly scalars: Value;
   readonly tokens: Value;
   /** for the embedding gradient `distinct` alone */
   readonly ids: Value | null;
   readonly ranks: Value | null;
 }
+
+type PartValues = Omit<BatchValues, 'scalars'>;
 
 function batchInputs(graph: GraphBuilder, batch: BatchShape, plan: TrainingPlan): BatchValues {
   const { microBatches } = plan;
@@ -84,14 +113,21 @@ function batchInputs(graph: GraphBuilder, batch: BatchShape, plan: TrainingPlan)
   const places = ['H', microBatches, batchSize * batch.sequenceLength];
   const isDistinct = plan.embeddingGradient === 'distinct';
   return {
+    scalars: graph.input('scalars', 'float', ['H', 3]),
     tokens: graph.input('tokens', 'int32', ['H', microBatches, batchSize, batch.sequenceLength + 1]),
     ids: isDistinct ? graph.input('ids', 'int32', places) : null,
     ranks: isDistinct ? graph.input('ranks', 'int32', places) : null,
   };
 }
 
-/** One entry of the first axis of each. */
-function takeRow(graph: GraphBuilder, { tokens, ids, ranks }: BatchValues, index: Value): BatchValues {
+/** The entry of one step. */
+function takeRow(graph: GraphBuilder, batches: BatchValues, index: Value): BatchValues {
+  const scalars = graph.node('Gather', [batches.scalars, index], [3]);
+  return { scalars, ...takePart(graph, batches, index) };
+}
+
+/** One entry of the first axis of each list of tokens. */
+function takePart(graph: GraphBuilder, { tokens, ids, ranks }: PartValues, index: Value): PartValues {
   const take = (x: Value): Value => graph.node('Gather', [x, index], x.shape.slice(1), int32);
   return { tokens: take(tokens), ids: ids && take(ids), ranks: ranks && take(ranks) };
 }
@@ -102,12 +138,12 @@ function accumulateGradients(
   model: ModelConfig,
   part: BatchShape,
   parameters: readonly Value[],
-  batches: BatchValues,
+  batches: PartValues,
   plan: TrainingPlan,
 ): { loss: Value; gradients: Value[] } {
   const { microBatches } = plan;
   if (microBatches === 1) {
-    const only = takeRow(graph, batches, graph.integers([0], []));
+    const only = takePart(graph, batches, graph.integers([0], []));
     return layGradients(graph, model, part, parameters, only, plan, 1, []);
   }
   const body = new GraphBuilder('float', 'micro.');
@@ -115,7 +151,7 @@ function accumulateGradients(
   const going = body.input('going', 'bool', []);
   const lossSum = body.input('loss', 'float', []);
   const sums = parameterInputs(body, model, 'sum.');
-  const own = takeRow(body, batches, index);
+  const own = takePart(body, batches, index);
   const { loss, gradients } = layGradients(body, model, part, parameters, own, plan, 1 / microBatches, sums);
   const bodyGraph = body.finish('micro-batch', loopOutputs(body, going, [body.add(lossSum, loss), ...gradients]));
   const zeros = [graph.constant([0]), ...parameters.map((parameter) => zerosLike(graph, parameter))];
@@ -134,7 +170,7 @@ function layGradients(
   model: ModelConfig,
   part: BatchShape,
   parameters: readonly Value[],
-  { tokens, ids, ranks }: BatchValues,
+  { tokens, ids, ranks }: PartValues,
   plan: TrainingPlan,
   share: number,
   sums: readonly Value[],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import test from 'ava';
 import { BlockSplitter, findNextRule, type RunHandler, type Side } from '../../../src/trainer/data/block-splitter.ts';
 import { createWords } from '../helpers/words.ts';
@@ -60,6 +61,16 @@ test('all text is handed on once, in order, in pieces of at most 64 KiB', (t) =>
 test('about a twentieth validates', (t) => {
   const share = textOf(split([large]), 'validation').length / large.length;
   t.true(share > 0.03 && share < 0.07, `${share}`);
+});
+
+test('a block validates if the number at the start of its hash is divisible by 20', (t) => {
+  const documents = Array.from({ length: 300 }, (_, index) => Buffer.from(`document ${index}`));
+  const expected = documents.map((bytes) => createHash('sha256').update(bytes).digest().readUInt32BE(0) % 20 === 0);
+  t.deepEqual(
+    split(documents).map(({ side }) => side === 'validation'),
+    expected,
+  );
+  t.true(expected.includes(true));
 });
 
 test('how the text arrives changes nothing', (t) => {

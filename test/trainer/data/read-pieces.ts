@@ -1,4 +1,4 @@
-import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { listFiles } from '../../../src/trainer/data/list-files.ts';
@@ -158,13 +158,15 @@ test('a line that is longer than any may be is refused before it is whole in mem
   await t.throwsAsync(readAll(folder), { code: 'data-line', message: /a\.jsonl:2: expected at most 67108864 bytes/ });
 });
 
-test('a file that becomes shorter while it is read is named', async (t) => {
+test('a file that becomes shorter while it is read, or is gone, is named', async (t) => {
   const folder = await makeFiles(t, { 'a.txt': 'some text' });
   const [file] = await listFiles([folder]);
   const reading = async (): Promise<void> => {
     for await (const _ of readPieces({ ...file!, size: 100 }, 'text'));
   };
   await t.throwsAsync(reading(), { code: 'data-changed', message: /a\.txt/ });
+  await rm(join(folder, 'a.txt'));
+  await t.throwsAsync(reading(), { code: 'data-missing', message: /a\.txt/ });
 });
 
 test('says what is wrong with a path that gives no text', async (t) => {

@@ -52,9 +52,14 @@ for (const tiedEmbeddings of [true, false]) {
 
     test(`steps with every embedding gradient agree: ${title}`, async (t) => {
       const model = { ...smallModel, tiedEmbeddings, vocabSize: 40 };
-      const scattered = await computeUpdate(model, { microBatches, attentionBlocks: 1, embeddingGradient: 'scatter' });
+      const scattered = await computeUpdate(model, {
+        loop: true,
+        microBatches,
+        attentionBlocks: 1,
+        embeddingGradient: 'scatter',
+      });
       for (const embeddingGradient of ['one-hot', 'distinct'] as const) {
-        const update = await computeUpdate(model, { microBatches, attentionBlocks: 1, embeddingGradient });
+        const update = await computeUpdate(model, { loop: true, microBatches, attentionBlocks: 1, embeddingGradient });
         const distance = relativeDistance(update, scattered);
         t.true(distance < 1e-4, `${embeddingGradient} ${distance}`);
       }
