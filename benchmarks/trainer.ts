@@ -12,15 +12,17 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { TrainingPlan } from '../src/trainer/training-plan.ts';
 import { benchShapes } from './bench-shapes.ts';
 import type { TrainerMeasure, TrainerMeasureInit } from './measure-trainer.ts';
 
 const sizes = ['1M', '10M', '30M', '124M'];
 /** What `--compare` undoes: the plan as it would be without that choice. */
-const variants: Readonly<Record<string, NonNullable<TrainerMeasureInit['plan']>>> = {
-  'one micro-batch': { microBatches: 1 },
+const variants: Readonly<Record<string, Partial<TrainingPlan>>> = {
+  'the whole batch at once': { microBatches: 1 },
   'attention in one block': { attentionBlocks: 1 },
-  neither: { microBatches: 1, attentionBlocks: 1 },
+  'steps in a Loop': { loop: true },
+  'all three': { microBatches: 1, attentionBlocks: 1, loop: true },
 };
 
 const { values: flags } = parseArgs({
@@ -48,7 +50,9 @@ const runs: (TrainerMeasure & { size: string; variant: string })[] = [];
 print(
   `${cpus()[0]!.model.trim()}, ${threads} threads. Share: of the fastest matrix product measured beside the steps.`,
 );
-print('  size  variant                  parameters  tokens/step  ms/step  tokens/s  GFLOP/s   peak  share  peak RSS');
+print(
+  '  size  variant                  parameters  tokens/step  ms/step  tokens/s  GFLOP/s   peak  share  peak RSS  estimate',
+);
 for (const size of flags.only === undefined ? sizes : [flags.only]) {
   for (const [variant, plan] of [['as planned', {}], ...(flags.compare ? Object.entries(variants) : [])] as const) {
     const measured = await measureApart({ size, threads, rounds: Number(flags.rounds), plan });
@@ -95,5 +99,6 @@ function describe(size: string, variant: string, run: TrainerMeasure): string {
     run.gemmPeakGigaflops.toFixed(0).padStart(6),
     `${(100 * run.gemmPeakShare).toFixed(1)} %`.padStart(6),
     `${(run.peakRssBytes / 1e6).toFixed(0)} MB`.padStart(9),
+    `${(run.estimatedBytes / 1e6).toFixed(0)} MB`.padStart(9),
   ].join(' ');
 }

@@ -22,6 +22,8 @@ export interface CliContext {
   /** arguments for `process.execPath` that start this command line again */
   readonly mainArguments: readonly string[];
   readonly threads: number;
+  /** memory that is free for this process and its children, bytes */
+  readonly memoryBytes: number;
 }
 
 /** Prints one line. */

@@ -29,6 +29,7 @@ export async function runMain(): Promise<void> {
     modules: realModules,
     mainArguments: [fileURLToPath(import.meta.url)],
     threads: countThreads(),
+    memoryBytes: process.availableMemory(),
   };
   const exitCode = await runProgram(process.argv.slice(2), context);
   await flush(process.stdout);

@@ -57,7 +57,10 @@ export class RoundTrainer {
   static async create(init: TrainerInit): Promise<RoundTrainer> {
     const availableBytes = process.availableMemory();
     const planned = planTraining(init.model, init, init.device, leafSteps, availableBytes);
-    requireMemory(planned, init.model, availableBytes);
+    // Of a GPU's own memory nothing is known here.
+    if (init.device.kind === 'cpu') {
+      requireMemory(planned, init.model, availableBytes);
+    }
     const tokenizer = await loadTokenizer(init.tokenizer);
     requireVocabulary(init, tokenizer);
     const data = await loadTrainingData(init.data, tokenizer, init.sequenceLength + 1);

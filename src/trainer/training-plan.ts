@@ -41,7 +41,7 @@ const smallLength = 2 * 2 ** 20;
 /** Node, the runtime, and compiled graphs, bytes. */
 const processBytes = 200 * 2 ** 20;
 /** What the runtime's allocator keeps beside what is in use at one time. */
-const allocatorShare = 1.15;
+const allocatorShare = 1.35;
 /** Part of the memory that is there which is left to everything else. */
 const spareShare = 0.1;
 
@@ -113,10 +113,12 @@ function estimateBytes(model: ModelConfig, batch: BatchShape, plan: TrainingPlan
   const { length } = computeModelLayout(model);
   // Parameters and two moments: once, or in a Loop outside, before and after a step.
   const states = 3 * (plan.loop ? 3 : 1);
-  // Gradients: the sums before a micro-batch and after it.
-  const gradients = plan.microBatches > 1 ? 2 : 1;
+  // Gradients: the zeros that micro-batches begin with, and the sums before one and after it.
+  const gradients = plan.microBatches > 1 ? 3 : 1;
+  // What else a round holds: the base, or the error feedback.
+  const others = 1;
   const activations = countActivations(model, batch, plan);
-  return processBytes + allocatorShare * 4 * ((states + gradients) * length + activations);
+  return processBytes + allocatorShare * 4 * ((states + gradients + others) * length + activations);
 }
 
 /** Numbers that the forward pass keeps for the backward pass, and the most that are made beside them. */

@@ -14,5 +14,6 @@ const exitCode = await runProgram(process.argv.slice(2), {
   modules: createFakeModules(faults),
   mainArguments: [import.meta.filename],
   threads: 2,
+  memoryBytes: 16e9,
 });
 process.stdout.write('', () => process.exit(exitCode));

@@ -91,6 +91,7 @@ export function createCaughtContext(
     modules: createFakeModules(faults),
     mainArguments: [fileURLToPath(new URL('fake-main.ts', import.meta.url))],
     threads: 2,
+    memoryBytes: 16e9,
     out,
     err,
   };

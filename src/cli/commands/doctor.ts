@@ -1,6 +1,5 @@
 /** `tapestry-peer doctor`: checks what a peer needs on this machine and says what to do about what is missing. */
 import { statfs } from 'node:fs/promises';
-import { freemem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../peer/config.ts';
@@ -11,6 +10,7 @@ import type { CudaProbe } from '../../trainer/probe-cuda.ts';
 import { type CliContext, exitCodes, printerFor, printJson } from '../cli-context.ts';
 import { addPeerOptions, configure, type Execute, type PeerFlags } from '../command-options.ts';
 import { describeGpuReport, type GpuReport } from '../gpu/gpu-report.ts';
+import { estimatePresets } from '../require-memory.ts';
 import { describeDevice, resolveDevice } from '../resolve-device.ts';
 import { formatBytes } from '../ui/format.ts';
 import { chooseSymbols, supportsUnicode } from '../ui/symbols.ts';
@@ -29,7 +29,6 @@ interface DoctorFlags extends PeerFlags {
 }
 
 const neededNode = 24;
-const wantedMemory = 1e9;
 const wantedDisk = 1e9;
 
 /** Declares the command. */
@@ -45,7 +44,7 @@ async function examine(context: CliContext, flags: DoctorFlags): Promise<number>
   const home = config.home.value;
   const findings = [
     checkNode(),
-    checkMemory(freemem()),
+    checkMemory(context.memoryBytes),
     await checkDisk(home),
     await attempt('port', () => checkPort(config)),
     await attempt('identity', () => checkIdentity(home)),
@@ -86,11 +85,15 @@ function checkNode(): Finding {
   return { check: 'Node', state: 'problem', found, remedy: `Install Node ${neededNode} or newer.` };
 }
 
-/** A check of the free memory, in bytes. */
+/** A check of the free memory, in bytes, with the presets that one peer can train in it. */
 export function checkMemory(bytes: number): Finding {
-  const found = `${formatBytes(bytes)} free`;
-  if (bytes >= wantedMemory) return { check: 'memory', state: 'ok', found };
-  const remedy = `A peer with preset micro wants ${formatBytes(wantedMemory)}; end other programs, or choose preset nano.`;
+  const estimates = estimatePresets();
+  const fitting = estimates.filter(({ planned }) => planned.estimatedBytes <= bytes);
+  const names = fitting.map(({ name, planned }) => `${name} (${formatBytes(planned.estimatedBytes)})`);
+  const found = `${formatBytes(bytes)} free${names.length === 0 ? '' : `; trains ${names.join(', ')}`}`;
+  const wanted = estimates.find(({ name }) => name === 'micro')!.planned.estimatedBytes;
+  if (bytes >= wanted) return { check: 'memory', state: 'ok', found };
+  const remedy = `A peer with preset micro wants ${formatBytes(wanted)}; end other programs, or choose preset nano.`;
   return { check: 'memory', state: 'warning', found, remedy };
 }
 

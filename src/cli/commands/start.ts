@@ -7,6 +7,7 @@ import { listNetworkFolders, type NetworkFolder, openNetworkFolder } from '../..
 import { createManifest } from '../../protocol/create-manifest.ts';
 import { TapestryError } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
+import type { Device } from '../../trainer/device.ts';
 import { chooseData } from '../choose-data.ts';
 import { type CliContext, nameNetwork, printerFor } from '../cli-context.ts';
 import {
@@ -20,6 +21,8 @@ import {
 } from '../command-options.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
 import { readFounding, selectFounded } from '../read-founding.ts';
+import { requireTrainingMemory } from '../require-memory.ts';
+import { resolveDevice } from '../resolve-device.ts';
 import { runPeer } from '../run-peer.ts';
 
 interface StartFlags extends PeerFlags, NetworkFlags {
@@ -59,7 +62,9 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
       { folder: last, flags: founding },
     );
   }
-  const network = last === undefined ? await foundAlone(context, home, identity, flags) : await openNetworkFolder(last);
+  const { device } = await resolveDevice(context, config.device.value);
+  const network =
+    last === undefined ? await foundAlone(context, home, identity, device, flags) : await openNetworkFolder(last);
   const name = nameNetwork(network.manifest, network.networkId);
   printerFor(context, flags.json ?? false)(`${last === undefined ? 'Founded' : 'Going on with'} network ${name}`);
   return runPeer(context, {
@@ -79,6 +84,7 @@ async function foundAlone(
   context: CliContext,
   home: string,
   identity: Identity,
+  device: Device,
   { preset, name, rounds, seed, model, set }: StartFlags,
 ): Promise<NetworkFolder> {
   const founding = await readFounding(home, model);
@@ -91,5 +97,6 @@ async function foundAlone(
     overrides: set ?? [],
     ...selectFounded(founding),
   });
+  requireTrainingMemory(context, manifest, device);
   return foundNetwork(home, manifest, founding?.blobs ?? []);
 }

@@ -23,6 +23,7 @@ import {
 } from '../command-options.ts';
 import { createRecipe } from '../create-recipe.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
+import { requireTrainingMemory } from '../require-memory.ts';
 import { describeDevice, resolveDevice } from '../resolve-device.ts';
 import { type ChartSeries, drawLineChart } from '../ui/line-chart.ts';
 import { createProgressLine } from '../ui/progress-line.ts';
@@ -80,6 +81,7 @@ async function trainIn(folder: string, context: CliContext, flags: TrainFlags): 
   const { model, inner } = createRecipe(flags, steps, start.imported);
   const { tokenizer } = start;
   const choice = await resolveDevice(context, config.device.value);
+  requireTrainingMemory(context, { model, inner }, choice.device);
   const data = await packText(context, config.data.value, join(folder, 'data'), tokenizer, flags.field);
   print(describeDevice(choice));
   const seed = makeNetworkSeed(flags.seed);

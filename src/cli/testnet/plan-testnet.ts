@@ -22,6 +22,7 @@ import { chooseData } from '../choose-data.ts';
 import type { CliContext } from '../cli-context.ts';
 import { makeNetworkSeed } from '../network-seed.ts';
 import { readFounding, selectFounded } from '../read-founding.ts';
+import { requireTrainingMemory } from '../require-memory.ts';
 
 /** What a person asked for. */
 export interface TestnetWishes {
@@ -122,6 +123,7 @@ export async function planTestnet(context: CliContext, wishes: TestnetWishes): P
     overrides: wishes.set,
     ...selectFounded(founding),
   });
+  requireTrainingMemory(context, manifest, wishes.device, count);
   let networkId = '';
   for (const peer of peers) networkId = (await foundNetwork(peer.home, manifest, founding?.blobs ?? [])).networkId;
   await writeRecord(dir, { version: 1, network: networkId, peers: count, rounds, data: paths });

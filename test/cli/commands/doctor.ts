@@ -43,8 +43,12 @@ test('a damaged identity is a problem', async (t) => {
 
 test('little memory is a warning with a remedy', (t) => {
   t.is(checkMemory(2e9).state, 'ok');
-  t.like(checkMemory(5e8), { state: 'warning', found: '500 MB free' });
-  t.truthy(checkMemory(5e8).remedy);
+  t.like(checkMemory(1e8), { state: 'warning', found: '100 MB free' });
+  t.truthy(checkMemory(1e8).remedy);
+});
+
+test('the presets that fit are named with what they take', (t) => {
+  t.regex(checkMemory(2e9).found, /^2\.0 GB free; trains nano \(\d+ MB\), micro \(\d+ MB\), tiny \(\d+ MB\)$/);
 });
 
 test('people read the same in lines', async (t) => {
