@@ -8,13 +8,14 @@ import { readFileSync } from 'node:fs';
 import { computeInitialBase } from '../src/protocol/initial-base.ts';
 import { computeModelLayout, type ModelConfig } from '../src/protocol/model.ts';
 import { createSession } from '../src/trainer/create-session.ts';
+import type { BatchShape } from '../src/trainer/graph/decoder.ts';
 import { gemm } from '../src/trainer/graph/linear.ts';
 import { encodeModel } from '../src/trainer/onnx/encode-model.ts';
 import { GraphBuilder } from '../src/trainer/onnx/graph-builder.ts';
 import { Tensor } from '../src/trainer/onnx-runtime.ts';
 import { computeStepScalars } from '../src/trainer/step-scalars.ts';
 import { planTraining, type TrainingPlan } from '../src/trainer/training-plan.ts';
-import { TrainingSession } from '../src/trainer/training-session.ts';
+import { TrainingSession, type TrainingState } from '../src/trainer/training-session.ts';
 import { leafSteps } from '../src/trainer/work-root.ts';
 import { benchInner, benchShapes, readBenchTokens } from './bench-shapes.ts';
 
@@ -25,6 +26,8 @@ export interface TrainerMeasureInit {
   readonly rounds: number;
   /** choices that differ from the plan */
   readonly plan: Partial<TrainingPlan>;
+  /** another such choice, to be timed in turn with the first */
+  readonly versus?: Partial<TrainingPlan>;
 }
 
 /** What came of it; medians over the rounds. */
@@ -37,10 +40,11 @@ export interface TrainerMeasure {
   readonly gigaflopsPerSecond: number;
   readonly gemmPeakGigaflops: number;
   readonly gemmPeakShare: number;
+  /** time of a step of `versus` over time of a step, from pairs; null without `versus` */
+  readonly versusRatio: number | null;
   readonly peakRssBytes: number;
   readonly estimatedBytes: number;
   readonly plan: TrainingPlan;
-  readonly stepsPerRun: number;
 }
 
 /** As `tapestry-peer train` has it: nothing else needs the cores. */
@@ -53,6 +57,8 @@ const peakShapes = [
   [2048, 960, 320, false],
 ] as const;
 const peakMs = 60;
+/** Parameters from which one step is long enough to be timed alone. */
+const longStep = 5e6;
 
 if (import.meta.main) {
   process.send!(await measure(JSON.parse(process.argv[2]!) as TrainerMeasureInit));
@@ -62,34 +68,28 @@ if (import.meta.main) {
 async function measure(init: TrainerMeasureInit): Promise<TrainerMeasure> {
   const { model, batches } = benchShapes[init.size]!;
   const batch = batches.small;
-  const { threads } = init;
   const planned = planTraining(model, batch, options.device, leafSteps, process.availableMemory());
   const plan = { ...planned.plan, ...init.plan };
-  const steps = planned.stepsPerRun;
-  const session = await TrainingSession.create({ ...batch, model, inner: benchInner, threads, plan, ...options });
   const parameters = computeInitialBase(model, new Uint8Array(32));
   const { length } = parameters;
   const state = { parameters, firstMoments: new Float32Array(length), secondMoments: new Float32Array(length) };
-  const tokens = readBenchTokens(model.vocabSize, batch, steps);
-  let done = 0;
-  const train = async (): Promise<number> => {
-    const scalars = Float32Array.from(
-      Array.from({ length: steps }, () => computeStepScalars(benchInner, done, ++done)).flat(),
-    );
-    const started = performance.now();
-    await session.run(state, tokens, scalars);
-    return (performance.now() - started) / steps;
-  };
-  const measurePeak = await createPeak(threads);
+  const train = await createSteps(init, model, batch, plan, state);
+  const versus =
+    init.versus === undefined
+      ? null
+      : await createSteps(init, model, batch, { ...planned.plan, ...init.versus }, state);
+  const measurePeak = await createPeak(init.threads);
   await train();
+  await versus?.();
   const tokensPerStep = batch.batchSize * batch.sequenceLength;
   const flops = countFlops(model, batch.sequenceLength) * tokensPerStep;
-  const rounds: { ms: number; peak: number }[] = [];
+  const rounds: { ms: number; versusMs: number; peak: number }[] = [];
   let before = await measurePeak();
   for (let round = 0; round < init.rounds; round++) {
     const ms = await train();
+    const versusMs = versus === null ? Number.NaN : await versus();
     const after = await measurePeak();
-    rounds.push({ ms, peak: Math.max(before, after) });
+    rounds.push({ ms, versusMs, peak: Math.max(before, after) });
     before = after;
   }
   const msPerStep = median(rounds.map(({ ms }) => ms));
@@ -101,10 +101,32 @@ async function measure(init: TrainerMeasureInit): Promise<TrainerMeasure> {
     gigaflopsPerSecond: flops / msPerStep / 1e6,
     gemmPeakGigaflops: median(rounds.map(({ peak }) => peak)),
     gemmPeakShare: median(rounds.map(({ ms, peak }) => flops / ms / 1e6 / peak)),
+    versusRatio: versus === null ? null : median(rounds.map(({ ms, versusMs }) => versusMs / ms)),
     peakRssBytes: readPeakRss(),
     estimatedBytes: planned.estimatedBytes,
     plan,
-    stepsPerRun: steps,
+  };
+}
+
+/** Makes the function that trains a few steps and says how long one took. */
+async function createSteps(
+  { threads }: TrainerMeasureInit,
+  model: ModelConfig,
+  batch: BatchShape,
+  plan: TrainingPlan,
+  state: TrainingState,
+): Promise<() => Promise<number>> {
+  const session = await TrainingSession.create({ ...batch, model, inner: benchInner, threads, plan, ...options });
+  const steps = computeModelLayout(model).length < longStep ? leafSteps : 1;
+  const tokens = readBenchTokens(model.vocabSize, batch, steps);
+  let done = 0;
+  return async () => {
+    const scalars = Float32Array.from(
+      Array.from({ length: steps }, () => computeStepScalars(benchInner, done, ++done)).flat(),
+    );
+    const started = performance.now();
+    await session.run(state, tokens, scalars);
+    return (performance.now() - started) / steps;
   };
 }
 

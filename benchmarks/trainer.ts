@@ -3,7 +3,8 @@
  * same seconds, and what memory they take. Every size runs in a process of its own, so that peaks are its own.
  *
  *   --only 10M     one size            --threads 2   cores to use (all)
- *   --rounds 7     measured pairs      --compare     also each choice of the plan undone, one at a time
+ *   --rounds 7     measured pairs      --compare     also each choice of the plan undone: the time of a step over that of
+ *                                                  the plan, in turn in one process, and the memory of it alone
  *   --json         one document on stdout            --save FILE   append it as one JSON line
  */
 import { fork } from 'node:child_process';
@@ -46,18 +47,22 @@ Choose one of ${Object.keys(benchShapes).join(', ')}.
 
 const print = (line: string): void => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
 const threads = Number(flags.threads);
-const runs: (TrainerMeasure & { size: string; variant: string })[] = [];
+const runs: (TrainerMeasure & { size: string })[] = [];
+const comparisons: { size: string; variant: string; timeRatio: number; peakRssBytes: number }[] = [];
+const rounds = Number(flags.rounds);
 print(
   `${cpus()[0]!.model.trim()}, ${threads} threads. Share: of the fastest matrix product measured beside the steps.`,
 );
-print(
-  '  size  variant                  parameters  tokens/step  ms/step  tokens/s  GFLOP/s   peak  share  peak RSS  estimate',
-);
+print('    size  parameters  tokens/step  ms/step  tokens/s  GFLOP/s    peak   share  peak RSS  estimate');
 for (const size of flags.only === undefined ? sizes : [flags.only]) {
-  for (const [variant, plan] of [['as planned', {}], ...(flags.compare ? Object.entries(variants) : [])] as const) {
-    const measured = await measureApart({ size, threads, rounds: Number(flags.rounds), plan });
-    runs.push({ size, variant, ...measured });
-    print(describe(size, variant, measured));
+  const run = await measureApart({ size, threads, rounds, plan: {} });
+  runs.push({ size, ...run });
+  print(describeRun(size, run));
+  for (const [variant, versus] of flags.compare ? Object.entries(variants) : []) {
+    const { versusRatio } = await measureApart({ size, threads, rounds, plan: {}, versus });
+    const { peakRssBytes } = await measureApart({ size, threads, rounds: 2, plan: versus });
+    comparisons.push({ size, variant, timeRatio: versusRatio!, peakRssBytes });
+    print(`${' '.repeat(10)}${variant}: ${versusRatio!.toFixed(3)} of the time, ${(peakRssBytes / 1e6).toFixed(0)} MB`);
   }
 }
 const document = {
@@ -65,6 +70,7 @@ const document = {
   processor: cpus()[0]!.model.trim(),
   threads,
   runs,
+  ...(flags.compare ? { comparisons } : {}),
 };
 if (flags.json) process.stdout.write(`${JSON.stringify(document)}\n`);
 if (flags.save !== undefined) {
@@ -87,18 +93,18 @@ function measureApart(init: TrainerMeasureInit): Promise<TrainerMeasure> {
   });
 }
 
-function describe(size: string, variant: string, run: TrainerMeasure): string {
-  return [
-    size.padStart(6),
-    ` ${variant.padEnd(23)}`,
-    String(run.parameters).padStart(11),
-    String(run.tokensPerStep).padStart(12),
-    run.msPerStep.toFixed(0).padStart(8),
-    run.tokensPerSecond.toFixed(0).padStart(9),
-    run.gigaflopsPerSecond.toFixed(0).padStart(8),
-    run.gemmPeakGigaflops.toFixed(0).padStart(6),
-    `${(100 * run.gemmPeakShare).toFixed(1)} %`.padStart(6),
-    `${(run.peakRssBytes / 1e6).toFixed(0)} MB`.padStart(9),
-    `${(run.estimatedBytes / 1e6).toFixed(0)} MB`.padStart(9),
-  ].join(' ');
+function describeRun(size: string, run: TrainerMeasure): string {
+  const cells: [text: string, width: number][] = [
+    [size, 8],
+    [String(run.parameters), 11],
+    [String(run.tokensPerStep), 12],
+    [run.msPerStep.toFixed(0), 8],
+    [run.tokensPerSecond.toFixed(0), 9],
+    [run.gigaflopsPerSecond.toFixed(0), 8],
+    [run.gemmPeakGigaflops.toFixed(0), 7],
+    [`${(100 * run.gemmPeakShare).toFixed(1)} %`, 7],
+    [`${(run.peakRssBytes / 1e6).toFixed(0)} MB`, 9],
+    [`${(run.estimatedBytes / 1e6).toFixed(0)} MB`, 9],
+  ];
+  return cells.map(([text, width]) => text.padStart(width)).join(' ');
 }

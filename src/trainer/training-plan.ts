@@ -34,31 +34,36 @@ export interface PlannedTraining {
   readonly estimatedBytes: number;
 }
 
-/** A feed-forward activation of this many bytes stays in a core's caches from one operator to the next. */
-const cachedBytes = 2.5 * 2 ** 20;
+/**
+ * Numbers that the activations of a micro-batch may take for each parameter: about twice what the state, the gradients
+ * and the copies of them take. Smaller micro-batches save little more, and every one adds to all gradients once.
+ */
+const activationsPerParameter = 8;
+/** Activations that are always small enough: 256 MiB. */
+const smallActivations = 2 ** 26;
 /** Parameters up to which a step is so short that starting a run counts more than memory. */
 const smallLength = 2 * 2 ** 20;
 /** Node, the runtime, and compiled graphs, bytes. */
 const processBytes = 200 * 2 ** 20;
-/** What the runtime's allocator keeps beside what is in use at one time. */
+/** What the runtime's allocator keeps beside parameters, moments and gradients. */
 const allocatorShare = 1.35;
 /** Part of the memory that is there which is left to everything else. */
 const spareShare = 0.1;
 
 /**
- * The fastest plan: micro-batches whose activations stay in the caches, or of one sequence. It depends on the shapes and
- * the kind of device alone, so that a peer repeats its own steps bit for bit.
+ * The plan for memory in plenty: as few micro-batches as keep the activations in proportion to the parameters. It depends
+ * on the shapes and the kind of device alone, so that a peer repeats its own steps bit for bit.
  */
 export function computeTrainingPlan(model: ModelConfig, batch: BatchShape, device: Device): TrainingPlan {
-  const { batchSize, sequenceLength } = batch;
-  const activation = (count: number): number => (batchSize / count) * sequenceLength * model.feedForward * 4;
-  // A GPU has no such caches, and is slow at anything small.
-  const isSmall = (count: number): boolean => device.kind === 'cuda' || activation(count) <= cachedBytes;
-  return withMicroBatches(model, batch, device, divisors(batchSize).find(isSmall) ?? batchSize);
+  const most = Math.max(smallActivations, activationsPerParameter * computeModelLayout(model).length);
+  const plans = divisors(batch.batchSize).map((count) => withMicroBatches(model, batch, device, count));
+  // A GPU is slow at anything small.
+  const fits = (plan: TrainingPlan): boolean => device.kind === 'cuda' || countActivations(model, batch, plan) <= most;
+  return plans.find(fits) ?? plans.at(-1)!;
 }
 
 /**
- * The fastest plan, or one with smaller micro-batches where memory lacks for it.
+ * The plan for memory in plenty, or one with smaller micro-batches where memory lacks for it.
  * @param stepsPerRun most inner steps of one run
  * @param availableBytes memory that this process may take
  */
@@ -69,10 +74,10 @@ export function planTraining(
   stepsPerRun: number,
   availableBytes: number,
 ): PlannedTraining {
-  const fastest = computeTrainingPlan(model, batch, device);
-  const steps = fastest.loop ? stepsPerRun : 1;
+  const first = computeTrainingPlan(model, batch, device);
+  const steps = first.loop ? stepsPerRun : 1;
   const choices = divisors(batch.batchSize)
-    .filter((count) => count >= fastest.microBatches)
+    .filter((count) => count >= first.microBatches)
     .map((count): PlannedTraining => {
       const plan = withMicroBatches(model, batch, device, count);
       return { plan, stepsPerRun: steps, estimatedBytes: estimateBytes(model, batch, plan) };
@@ -117,8 +122,8 @@ function estimateBytes(model: ModelConfig, batch: BatchShape, plan: TrainingPlan
   const gradients = plan.microBatches > 1 ? 3 : 1;
   // What else a round holds: the base, or the error feedback.
   const others = 1;
-  const activations = countActivations(model, batch, plan);
-  return processBytes + allocatorShare * 4 * ((states + gradients + others) * length + activations);
+  const vectors = (states + gradients + others) * length;
+  return processBytes + 4 * (allocatorShare * vectors + countActivations(model, batch, plan));
 }
 
 /** Numbers that the forward pass keeps for the backward pass, and the most that are made beside them. */

@@ -14,7 +14,9 @@ test('--version prints the version of the package', async (t) => {
 test('--help names every command', async (t) => {
   const context = createCaughtContext();
   t.is(await runProgram(['--help'], context), 0);
-  for (const name of ['start', 'join', 'testnet', 'status', 'stop', 'verify', 'config', 'doctor', 'run']) {
+  const peers = ['start', 'join', 'testnet', 'status', 'stop', 'verify', 'config', 'doctor', 'run'];
+  const models = ['train', 'eval', 'generate', 'import', 'export', 'models', 'data'];
+  for (const name of [...peers, ...models]) {
     t.regex(context.out(), new RegExp(`^  ${name}\\b`, 'm'), name);
   }
 });

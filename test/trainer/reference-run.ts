@@ -10,6 +10,7 @@ import { computeModelLayout, type ModelConfig } from '../../src/protocol/model.t
 import { readStarterTexts, selectStarterEntries } from '../../src/trainer/data/starter-corpus.ts';
 import type { BatchShape } from '../../src/trainer/graph/decoder.ts';
 import { computeStepScalars } from '../../src/trainer/step-scalars.ts';
+import type { TrainingPlan } from '../../src/trainer/training-plan.ts';
 import { type StepReport, TrainingSession } from '../../src/trainer/training-session.ts';
 import { createNumbers, relativeDistance } from './helpers/numbers.ts';
 import { type ReferenceRecipe, ReferenceTrainer } from './helpers/reference-trainer.ts';
@@ -29,6 +30,8 @@ interface Course {
   readonly batch: BatchShape;
   readonly recipe: ReferenceRecipe;
   readonly text: Uint8Array;
+  /** choices of the plan that so small a model would not be given */
+  readonly plan?: Partial<TrainingPlan>;
 }
 
 const constantRate: ReferenceRecipe = {
@@ -60,6 +63,12 @@ for (const tiedEmbeddings of [true, false]) {
     await follow(t, { model, batch, recipe: constantRate, text: inventText(8192) });
   });
 }
+
+test(`${steps} steps in micro-batches, with attention in blocks and without a Loop, follow the reference`, async (t) => {
+  const batch = { batchSize: 4, sequenceLength: 16 };
+  const plan = { microBatches: 2, attentionBlocks: 4, loop: false };
+  await follow(t, { model: smallModel, batch, recipe: constantRate, text: inventText(8192), plan });
+});
 
 test(`${steps} steps on real text with warm-up and decay follow the reference`, async (t) => {
   const { documents } = await readStarterTexts(selectStarterEntries(0, 'training').slice(0, 3));
@@ -105,8 +114,8 @@ async function runSession(
   base: Float32Array,
   batches: readonly Int32Array[],
 ): Promise<{ losses: number[]; gradientNorms: number[]; parameters: Float32Array }> {
-  const { model, batch, recipe: inner } = course;
-  const session = await TrainingSession.create({ ...batch, model, inner, threads: 1, device: { kind: 'cpu' } });
+  const { model, batch, recipe: inner, plan = {} } = course;
+  const session = await TrainingSession.create({ ...batch, model, inner, threads: 1, device: { kind: 'cpu' }, plan });
   const zero = (): Float32Array => new Float32Array(base.length);
   const state = { parameters: base.slice(), firstMoments: zero(), secondMoments: zero() };
   const reports: StepReport[] = [];

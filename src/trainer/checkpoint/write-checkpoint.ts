@@ -106,7 +106,12 @@ async function writeTokenizer(
   tokenizer: Tokenizer,
   { contextLength }: ModelConfig,
 ): Promise<void> {
-  const config = { tokenizer_class: 'PreTrainedTokenizerFast', model_max_length: contextLength };
+  const config = {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    model_max_length: contextLength,
+    // Otherwise decoding would drop spaces before punctuation.
+    clean_up_tokenization_spaces: false,
+  };
   const configPath = join(folder, 'tokenizer_config.json');
   if (source.kind === 'bytes' || tokenizer.kind === 'bytes') {
     await writeFile(join(folder, 'tokenizer.json'), createByteTokenizerJson());

@@ -13,6 +13,8 @@ import { plainLogits } from '../helpers/plain-decoder.ts';
 import { readPlainSafetensors } from '../helpers/plain-safetensors.ts';
 import { smallModel } from '../helpers/small-model.ts';
 
+const exportedTokenizer = { tokenizer_class: 'PreTrainedTokenizerFast', clean_up_tokenization_spaces: false };
+
 const bytes = { kind: 'bytes' } as const;
 
 function makeCheckpoint(change: Partial<ModelConfig> = {}): Checkpoint {
@@ -147,7 +149,7 @@ test('bytes get a tokenizer.json of their own, and zero ends a text', async (t) 
   const folder = await write(t, makeCheckpoint());
   t.is(await readFile(join(folder, 'tokenizer.json'), 'utf8'), createByteTokenizerJson());
   const config = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8'));
-  t.deepEqual(config, { tokenizer_class: 'PreTrainedTokenizerFast', model_max_length: 16 });
+  t.deepEqual(config, { ...exportedTokenizer, model_max_length: 16 });
   const { bos_token_id, eos_token_id } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
   t.deepEqual([bos_token_id, eos_token_id], [null, 0]);
 });
@@ -187,7 +189,7 @@ test('a tokenizer.json alone gets the configuration that the generic class needs
   const tokenizer = { kind: 'huggingface', path: await makeTokenizer(t) } as const;
   const folder = await write(t, { ...makeCheckpoint({ vocabSize: 258 }), tokenizer });
   const config = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8'));
-  t.deepEqual(config, { tokenizer_class: 'PreTrainedTokenizerFast', model_max_length: 16, eos_token: '</s>' });
+  t.deepEqual(config, { ...exportedTokenizer, model_max_length: 16, eos_token: '</s>' });
 });
 
 test('weights that are not finite leave no folder, whole or in part', async (t) => {
