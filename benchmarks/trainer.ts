@@ -20,10 +20,10 @@ import type { TrainerMeasure, TrainerMeasureInit } from './measure-trainer.ts';
 const sizes = ['1M', '10M', '30M', '124M'];
 /** What `--compare` undoes: the plan as it would be without that choice. */
 const variants: Readonly<Record<string, Partial<TrainingPlan>>> = {
-  'the whole batch at once': { microBatches: 1 },
+  'one micro-batch': { microBatches: 1 },
+  'two micro-batches': { microBatches: 2 },
   'attention in one block': { attentionBlocks: 1 },
   'steps in a Loop': { loop: true },
-  'all three': { microBatches: 1, attentionBlocks: 1, loop: true },
 };
 
 const { values: flags } = parseArgs({

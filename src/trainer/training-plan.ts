@@ -35,16 +35,16 @@ export interface PlannedTraining {
 }
 
 /**
- * Numbers that the activations of a micro-batch may take for each parameter: about twice what the state, the gradients
- * and the copies of them take. Smaller micro-batches save little more, and every one adds to all gradients once.
+ * Numbers that the activations of a micro-batch may take for each parameter: somewhat more than the state and the gradients
+ * take. Smaller micro-batches save little more, and every one adds to all gradients once.
  */
-const activationsPerParameter = 8;
+const activationsPerParameter = 6;
 /** Activations that are always small enough: 256 MiB. */
 const smallActivations = 2 ** 26;
 /** Parameters up to which a step is so short that starting a run counts more than memory. */
 const smallLength = 2 * 2 ** 20;
 /** Node, the runtime, and compiled graphs, bytes. */
-const processBytes = 200 * 2 ** 20;
+const processBytes = 250 * 2 ** 20;
 /** What the runtime's allocator keeps beside parameters, moments and gradients. */
 const allocatorShare = 1.35;
 /** Part of the memory that is there which is left to everything else. */
