@@ -4,7 +4,8 @@ import type { FileLoss } from '../../trainer/evaluate-files.ts';
 import { type CliContext, exitCodes, type Print, printerFor, printJson } from '../cli-context.ts';
 import { type Execute, readCount } from '../command-options.ts';
 import { addModelOptions, chooseModel, type ModelFlags } from '../model-options.ts';
-import { formatBytes } from '../ui/format.ts';
+import { formatTable } from '../ui/format-table.ts';
+import { createProgressLine } from '../ui/progress-line.ts';
 
 interface EvalFlags extends ModelFlags {
   readonly by?: 'file' | 'language';
@@ -62,11 +63,11 @@ async function runEval(context: CliContext, paths: readonly string[], flags: Eva
   const { evaluateFiles } = await import('../../trainer/evaluate-files.ts');
   const evaluator = await TextEvaluator.create(model, parameters, threads);
   const size = files.reduce((sum, file) => sum + file.size, 0);
-  const progress = createProgress(context, size);
+  const progress = createProgressLine(context.stderr, Date.now);
   const losses = await evaluateFiles({
     ...{ evaluator, tokenizer, files, maxWindows: sequences, textField: flags.field, signal: context.signal },
     detectLanguage: detectScript,
-    onProgress: progress.show,
+    onProgress: (bytes) => progress.show('reading', bytes, size),
   });
   progress.end();
   const { windowLength: window } = evaluator;
@@ -107,25 +108,11 @@ function printReport({ model, window, files = [], languages = [], total }: EvalR
     ...[loss.natsPerToken, loss.natsPerByte, loss.bitsPerByte].map((value) => value?.toFixed(4) ?? '-'),
     loss.perplexity?.toPrecision(5) ?? '-',
   ]);
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const draw = (row: readonly string[]): string =>
-    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[at]!))).join('  ');
-  const lines = rows.map(draw);
-  print(draw(header));
+  const [head, ...lines] = formatTable([header, ...rows]) as [string, ...string[]];
+  print(head);
   for (const line of lines.slice(0, files.length)) print(line);
   if (languages.length > 0) print('');
   for (const line of lines.slice(files.length, -1)) print(line);
   print('');
   print(lines.at(-1)!);
-}
-
-/** A line on a terminal that says how far it is; nothing elsewhere. */
-function createProgress({ stderr }: CliContext, size: number): { show(readBytes: number): void; end(): void } {
-  const write = (line: string): void => {
-    if (stderr.isTTY === true) stderr.write(`\r\u001B[K${line}`);
-  };
-  return {
-    show: (readBytes) => write(`${formatBytes(readBytes)} of ${formatBytes(size)}`),
-    end: () => write(''),
-  };
 }
