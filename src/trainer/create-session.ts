@@ -30,7 +30,7 @@ export function computeSessionOptions(init: SessionInit): InferenceSession.Sessi
       session: {
         // Threads that spin while they wait take the cores from the other peers of this machine.
         intra_op: { allow_spinning: spin ? '1' : '0' },
-        force_spinning_stop: '1',
+        ...(spin ? { force_spinning_stop: '1' } : {}),
         // Without it CUDA sums over rows with atomic additions, in another order every time.
         ...(device.kind === 'cuda' ? { use_deterministic_compute: '1' } : {}),
       },

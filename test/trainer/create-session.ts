@@ -17,3 +17,8 @@ test('a GPU is given its number and sums in a fixed order; the CPU is not touche
   t.deepEqual(cpu.executionProviders, ['cpu']);
   t.deepEqual(cpu.extra, { session: { intra_op: { allow_spinning: '0' } } });
 });
+
+test('threads spin where that is asked for, and stop when a run is over', (t) => {
+  const { extra } = computeSessionOptions({ threads: 2, device: { kind: 'cpu' }, spin: true });
+  t.deepEqual(extra, { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } });
+});

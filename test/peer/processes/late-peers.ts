@@ -58,10 +58,13 @@ test('a voter five rounds late and a peer that joins by link reach the same root
   ];
   const joiner = new RealPeer({ args: joinArgs });
   const newcomers = [late, joiner];
-  const synced = await Promise.all(
-    newcomers.map((peer) => peer.waitFor('sync', ({ event }) => event === 'peer.synced')),
+  await Promise.all(newcomers.map((peer) => peer.waitFor('sync', ({ event }) => event === 'peer.synced')));
+  // How soon a joiner is fast enough for its first round depends on what else this machine does.
+  const whole = await founder.waitFor(
+    'a round with all five',
+    ({ event, included }) => event === 'round.certified' && included === 5,
   );
-  const target = Math.max(...synced.map(({ round }) => round ?? 0)) + 4;
+  const target = (whole.round ?? 0) + 1;
   await Promise.all([...peers, ...newcomers].map((peer) => peer.waitForRound(target)));
   await Promise.all([...peers, ...newcomers].map((peer) => peer.stop()));
 
