@@ -8,6 +8,7 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { dirname } from 'node:path';
 import { TapestryError } from '../protocol/errors.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const maxReadBytes = 2 ** 30;
 
@@ -111,19 +112,6 @@ export async function writeWhole(path: string, parts: readonly Uint8Array[]): Pr
       { path },
       cause,
     );
-  }
-}
-
-/** The rename itself is durable only once the folder is synced; Windows has no such call and needs none. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') {
-    return;
-  }
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -11,7 +11,8 @@ import { dirname, join } from 'node:path';
 import { TapestryError } from '../../protocol/errors.ts';
 import { equalBytes, fromHex, isHex, toHex } from '../../protocol/hex.ts';
 import { computeLeafHashes, computeMerkleRoot, computeRootOfLeaves, leafLength } from '../../protocol/merkle.ts';
-import { ensureWritableFolder, folderUnwritable, syncFolder } from './folder.ts';
+import { syncFolder } from '../../trainer/sync-folder.ts';
+import { ensureWritableFolder, folderUnwritable } from './folder.ts';
 
 const temporaryPrefix = '.new-';
 /** Lists of leaf hashes kept in memory: at 32 bytes a leaf, a 500 MB base has 64 kB of them. */

@@ -1,7 +1,6 @@
 /** Folders that a peer writes to, and files that survive a loss of power. */
 
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { TapestryError } from '../../protocol/errors.ts';
 
 /**
@@ -27,15 +26,4 @@ export function folderUnwritable(folder: string, cause: unknown): TapestryError 
     { folder, reason },
     cause,
   );
-}
-
-/** Forces the directory entries of a folder to the disk, so that a rename in it is durable. Nothing on Windows. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

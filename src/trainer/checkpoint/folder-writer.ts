@@ -5,6 +5,7 @@
 import { access, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TapestryError } from '../../protocol/errors.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 /** Where a folder is filled: beside its place, so that the rename stays on one disk. */
 function temporaryPathOf(target: string): string {
@@ -79,15 +80,4 @@ async function syncAll(folder: string): Promise<void> {
     }
   }
   await syncFolder(folder);
-}
-
-/** Forces the entries of a folder to the disk. Windows has no such call and needs none. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
