@@ -52,8 +52,7 @@ const options = { device: { kind: 'cpu' }, spin: true } as const;
 /** Rows, inner size and columns of the products that stand for the peak, and whether the right one is transposed. */
 const peakShapes = [
   [512, 512, 512, false],
-  [1024, 1024, 1024, false],
-  [2048, 1024, 1024, true],
+  [1024, 1024, 1024, true],
   [2048, 960, 320, false],
 ] as const;
 const peakMs = 60;
@@ -150,12 +149,6 @@ async function createPeak(threads: number): Promise<() => Promise<number>> {
       const b = graph.input('b', 'float', transB ? [columns, inner] : [inner, columns]);
       const model = encodeModel(graph.finish('product', { y: gemm(graph, a, b, { transB }) }));
       const session = await createSession(model, { threads, ...options });
-      const fill = (shape: readonly number[]): Tensor =>
-        new Tensor(
-          'float32',
-          Float32Array.from({ length: shape[0]! * shape[1]! }, (_, at) => ((at * 7919) % 1013) / 1013 - 0.5),
-          shape,
-        );
       const feeds = { a: fill(a.shape as number[]), b: fill(b.shape as number[]) };
       const fetches = { y: fill([rows, columns]) };
       return async (): Promise<number> => {
@@ -176,6 +169,15 @@ async function createPeak(threads: number): Promise<() => Promise<number>> {
     }
     return best;
   };
+}
+
+/** Numbers between −0.5 and 0.5. */
+function fill(shape: readonly number[]): Tensor {
+  const values = new Float32Array(shape[0]! * shape[1]!);
+  for (let at = 0; at < values.length; at++) {
+    values[at] = ((at * 7919) % 1013) / 1013 - 0.5;
+  }
+  return new Tensor('float32', values, shape);
 }
 
 function median(values: readonly number[]): number {

@@ -21,7 +21,7 @@ const sizes = ['1M', '10M', '30M', '124M'];
 /** What `--compare` undoes: the plan as it would be without that choice. */
 const variants: Readonly<Record<string, Partial<TrainingPlan>>> = {
   'one micro-batch': { microBatches: 1 },
-  'two micro-batches': { microBatches: 2 },
+  'four micro-batches': { microBatches: 4 },
   'attention in one block': { attentionBlocks: 1 },
   'steps in a Loop': { loop: true },
 };

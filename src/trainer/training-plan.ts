@@ -35,10 +35,10 @@ export interface PlannedTraining {
 }
 
 /**
- * Numbers that the activations of a micro-batch may take for each parameter: somewhat more than the state and the gradients
- * take. Smaller micro-batches save little more, and every one adds to all gradients once.
+ * Numbers that the activations of a micro-batch may take for each parameter: about as much as the state and the gradients
+ * take with their copies. Smaller micro-batches save little more, and every one adds to all gradients once.
  */
-const activationsPerParameter = 6;
+const activationsPerParameter = 8;
 /** Activations that are always small enough: 256 MiB. */
 const smallActivations = 2 ** 26;
 /** Parameters up to which a step is so short that starting a run counts more than memory. */
