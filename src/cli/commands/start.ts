@@ -1,13 +1,13 @@
 /** `tapestry-peer` alone: goes on with the last network of this home, or founds a network of one. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Config } from '../../peer/config.ts';
 import { foundNetwork } from '../../peer/founding-blobs.ts';
 import type { Identity } from '../../peer/identity.ts';
 import { listNetworkFolders, type NetworkFolder, openNetworkFolder } from '../../peer/network-folder.ts';
 import { createManifest } from '../../protocol/create-manifest.ts';
 import { TapestryError } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
-import type { Device } from '../../trainer/device.ts';
 import { chooseData } from '../choose-data.ts';
 import { type CliContext, nameNetwork, printerFor } from '../cli-context.ts';
 import {
@@ -62,9 +62,8 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
       { folder: last, flags: founding },
     );
   }
-  const { device } = await resolveDevice(context, config.device.value);
   const network =
-    last === undefined ? await foundAlone(context, home, identity, device, flags) : await openNetworkFolder(last);
+    last === undefined ? await foundAlone(context, config, identity, flags) : await openNetworkFolder(last);
   const name = nameNetwork(network.manifest, network.networkId);
   printerFor(context, flags.json ?? false)(`${last === undefined ? 'Founded' : 'Going on with'} network ${name}`);
   return runPeer(context, {
@@ -82,11 +81,11 @@ async function startPeer(context: CliContext, flags: StartFlags, founding: reado
 /** A network whose only voter is this peer. */
 async function foundAlone(
   context: CliContext,
-  home: string,
+  config: Config,
   identity: Identity,
-  device: Device,
   { preset, name, rounds, seed, model, set }: StartFlags,
 ): Promise<NetworkFolder> {
+  const home = config.home.value;
   const founding = await readFounding(home, model);
   const manifest = createManifest(preset, {
     name,
@@ -97,6 +96,7 @@ async function foundAlone(
     overrides: set ?? [],
     ...selectFounded(founding),
   });
-  requireTrainingMemory(context, manifest, device);
+  // Only a new network is compared with the memory, so only then is the device looked for before the peer does.
+  requireTrainingMemory(context, manifest, (await resolveDevice(context, config.device.value)).device);
   return foundNetwork(home, manifest, founding?.blobs ?? []);
 }

@@ -157,11 +157,8 @@ function accumulateGradients(
   const zeros = [graph.constant([0]), ...parameters.map((parameter) => zerosLike(graph, parameter))];
   const inputs = [graph.integers([microBatches], []), null, ...zeros];
   const shapes = zeros.map((value) => value.shape);
-  const [loss_, ...rest] = graph.nodes('Loop', inputs, shapes, { attributes: { body: bodyGraph } }) as [
-    Value,
-    ...Value[],
-  ];
-  return { loss: loss_, gradients: rest };
+  const [meanLoss, ...rest] = graph.nodes('Loop', inputs, shapes, { attributes: { body: bodyGraph } });
+  return { loss: meanLoss!, gradients: rest };
 }
 
 /** Loss and gradients of one micro-batch, both times `share`, the gradients added to `sums` where there are any. */
